@@ -1,0 +1,245 @@
+"""The lake's layout: where landed files, quarantine and ledger lie, and how they are committed.
+
+    lake/<source>/<table>/<raw path, encoded>/<sha256>-<loaded at>.parquet      landed records
+    lake/_rejected/<source>/<table>/<raw path, encoded>/<same name>.parquet     quarantined records
+    lake/_ledger/<source>/<table>/<raw path, encoded>/_entry.json               one entry per raw file
+
+The raw path stands in the landed file's own path, so that a view can say for every record which
+raw file it came from without that text standing in every row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+
+from casebook.errors import CasebookError
+
+LEDGER = "_ledger"
+REJECTED = "_rejected"
+TEMPORARY = "_tmp"
+LOCK = "_lock"
+MARK = "_lake.json"
+ENTRY = "_entry.json"
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")
+
+
+@dataclass
+class LedgerEntry:
+    """What the ledger says of one raw file (for SQLite: of one table in it).
+
+    Attributes:
+        source_file: path under `raw/`, with `/`; for SQLite path, `#`, table.
+        source_name: the dbt source.
+        table_name: the dbt source table.
+        format: the reader that read it, such as `json_lines`.
+        size_bytes: size of the raw file.
+        modified_ns: its modification time, in nanoseconds since 1970.
+        file_hash: SHA-256 of its bytes, as hex digits.
+        declaration: hash of the declaration that it was read with (`Table.declaration`).
+        state: what the file was on the last run: new, unchanged, amended, …
+        loaded_at: UTC time at which it was landed, `YYYY-MM-DDTHH:MM:SS.ffffff`.
+        records: records in the file, counted independently of the reader where that is possible.
+        landed: records in `landed_file`.
+        quarantined: records in `rejected_file`.
+        columns_ignored: columns of the file that the source does not declare.
+        landed_file: path under the lake, or None where nothing was landed.
+        rejected_file: path under the lake, or None where nothing was quarantined.
+        replaced_files: earlier landed and rejected files, with the time at which they were
+            replaced; kept until no build can be reading them.
+        refusal: why the file as it is now was not landed, or None.
+    """
+
+    source_file: str
+    source_name: str
+    table_name: str
+    format: str
+    size_bytes: int
+    modified_ns: int
+    file_hash: str
+    declaration: str
+    state: str
+    loaded_at: str | None = None
+    records: int = 0
+    landed: int = 0
+    quarantined: int = 0
+    columns_ignored: list[str] = field(default_factory=list)
+    landed_file: str | None = None
+    rejected_file: str | None = None
+    replaced_files: list[dict[str, str]] = field(default_factory=list)
+    refusal: str | None = None
+
+
+def encode(path: str) -> str:
+    """A raw path as folder names that no reader of the lake takes for anything but names.
+
+    Globs, `key=value` partitions, hidden files (a leading `_` or `.`), `%`, and every character
+    that is not a letter, a digit, `-`, `_`, `.` or a blank are written as `%XX`.
+    """
+
+    def segment(name: str) -> str:
+        spelled = "".join(
+            c if c in _PLAIN else "".join(f"%{b:02X}" for b in c.encode("utf-8", "surrogateescape"))
+            for c in name
+        )
+        return f"%{ord(name[0]):02X}{spelled[1:]}" if name[:1] in ("_", ".", " ") else spelled
+
+    return "/".join(segment(name) for name in path.split("/"))
+
+
+def decode(path: str) -> str:
+    """The raw path that `encode` was given."""
+    return unquote(path, errors="surrogateescape")
+
+
+def landed_name(file_hash: str, loaded_at: datetime) -> str:
+    """Name of a landed file: hash of the raw bytes, and time of landing to the microsecond.
+
+    Always 64 + 1 + 21 characters and `.parquet`, so that SQL can take it apart by position.
+    """
+    return f"{file_hash}-{loaded_at.astimezone(timezone.utc):%Y%m%dT%H%M%S%f}.parquet"
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file so that a reader sees all of it or none of it, even after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, ensure_ascii=True, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class Lake:
+    """One lake folder.
+
+    Args:
+        root: the lake's folder; made when something is first written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock_file: int | None = None
+
+    def entry_path(self, source: str, table: str, source_file: str) -> Path:
+        """Where the ledger entry of a raw file is."""
+        return self.root / LEDGER / source / table / encode(source_file) / ENTRY
+
+    def read_entry(self, source: str, table: str, source_file: str) -> LedgerEntry | None:
+        """The ledger entry of a raw file, or None if it was never loaded.
+
+        Raises:
+            CasebookError: if the entry cannot be read.
+        """
+        return _read_entry(self.entry_path(source, table, source_file))
+
+    def entries(self) -> list[LedgerEntry]:
+        """All ledger entries, in file order: by source file in byte order, then table."""
+        found = [_read_entry(path) for path in (self.root / LEDGER).rglob(ENTRY)]
+        return sorted(
+            (entry for entry in found if entry is not None),
+            key=lambda e: (os.fsencode(e.source_file), e.table_name),
+        )
+
+    def commit(self, entry: LedgerEntry) -> None:
+        """Write a ledger entry: from here on the landed file counts."""
+        path = self.entry_path(entry.source_name, entry.table_name, entry.source_file)
+        write_json(path, asdict(entry))
+
+    def check_raw_folder(self, raw: Path) -> None:
+        """Remember the raw folder on the first load; refuse another one later.
+
+        Raises:
+            CasebookError: if the lake was loaded from another raw folder.
+        """
+        mark = self.root / MARK
+        if mark.is_file():
+            known = json.loads(mark.read_text(encoding="utf-8"))["raw"]
+            if known != str(raw.resolve()):
+                raise CasebookError(
+                    f"this lake was loaded from {known}, not from {raw.resolve()}",
+                    file=self.root,
+                    fix="give the other raw folder a lake of its own with --lake or CASEBOOK_LAKE,"
+                    " or delete this lake to load it anew",
+                )
+            return
+        write_json(mark, {"raw": str(raw.resolve())})
+
+    @contextlib.contextmanager
+    def file_lock(self, source_file: str) -> Iterator[None]:
+        """Hold the lock of one raw file, waiting for a loader that has it.
+
+        One byte of the lake's lock file stands for each raw file; the system frees it when the
+        loader ends, however it ends.
+        """
+        if self._lock_file is None:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._lock_file = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        digest = hashlib.sha256(os.fsencode(source_file)).digest()
+        place = int.from_bytes(digest[:7], "big")
+        fcntl.lockf(self._lock_file, fcntl.LOCK_EX, 1, place)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, place)
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A folder for temporary files, on the lake's own disk and gone when the loader ends.
+
+        Folders of loaders that were killed are removed first: theirs are no longer locked.
+        """
+        parent = self.root / TEMPORARY
+        with self.file_lock(TEMPORARY):
+            parent.mkdir(parents=True, exist_ok=True)
+            for other in parent.iterdir():
+                _remove_if_abandoned(other)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+            lock = (folder / LOCK).open("w")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError), (folder / LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_entry(path: Path) -> LedgerEntry | None:
+    known = {f.name for f in fields(LedgerEntry)}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return LedgerEntry(**{key: value for key, value in content.items() if key in known})
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        raise CasebookError(
+            f"the ledger entry cannot be read: {error}",
+            file=path,
+            fix="delete it: the next `casebook load` lands its raw file again",
+        ) from error
