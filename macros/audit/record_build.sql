@@ -1,0 +1,60 @@
+{% macro record_build() -%}
+    {#- After a build's last node: its row in audit.builds, where that table exists. -#}
+    {%- if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY
+        and load_relation(api.Relation.create(
+            database=target.database, schema='audit', identifier='builds'
+        )) -%}
+        {%- set counts = {'models': 0, 'passed': 0, 'warned': 0, 'failed': 0} -%}
+        {%- for result in results -%}
+            {%- if result.node.resource_type in ('test', 'unit_test') -%}
+                {%- set outcome = {'pass': 'passed', 'warn': 'warned'}.get(
+                    result.status | string, 'failed'
+                ) -%}
+                {%- do counts.update({outcome: counts[outcome] + 1}) -%}
+            {%- elif result.status == 'success' -%}
+                {%- do counts.update({'models': counts['models'] + 1}) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set seconds = (
+            modules.datetime.datetime.now(modules.pytz.utc) - run_started_at
+        ).total_seconds() -%}
+        {%- set version = run_query('select version()').columns[0].values()[0] -%}
+        insert into audit.builds
+        select
+            {{ literal(invocation_id) }},
+            nullif({{ literal(env_var('CASEBOOK_GIT_REVISION', '')) }}, ''),
+            {{ literal(target.type) }},
+            {{ literal('dbt ' ~ dbt_version ~ ', ' ~ target.type ~ ' ' ~ version) }},
+            cast({{ literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }} as timestamp),
+            cast({{ '%.3f' % seconds }} as decimal(12, 3)),
+            {{ literal(tojson(rows_per_mart())) }},
+            {{ counts.models }},
+            {{ counts.passed }},
+            {{ counts.warned }},
+            {{ counts.failed }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro rows_per_mart() -%}
+    {%- set rows = {} -%}
+    {%- set counts = [] -%}
+    {%- for node in graph.nodes.values()
+        if node.resource_type == 'model' and node.access == 'public' and node.name != 'builds' -%}
+        {%- set relation = api.Relation.create(
+            database=target.database, schema=node.schema, identifier=node.alias
+        ) -%}
+        {%- if load_relation(relation) -%}
+            {%- do counts.append(
+                'select ' ~ literal(node.schema ~ '.' ~ node.alias) ~ ', count(*) from '
+                ~ relation.include(database=false)
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if counts -%}
+        {%- for row in run_query(counts | join(' union all ') ~ ' order by 1').rows -%}
+            {%- do rows.update({row[0]: row[1] | int}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- do return(rows) -%}
+{%- endmacro %}

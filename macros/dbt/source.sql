@@ -1,0 +1,3 @@
+{% macro source() -%}
+    {%- do return(builtins.source(*varargs, **kwargs).include(database=false)) -%}
+{%- endmacro %}

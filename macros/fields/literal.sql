@@ -1,0 +1,3 @@
+{% macro literal(text) -%}
+    {%- do return("'" ~ (text | string | replace("'", "''")) ~ "'") -%}
+{%- endmacro %}

@@ -1,0 +1,9 @@
+{% macro lake_has_entries(lake) -%}
+    {%- do return(adapter.dispatch('lake_has_entries')(lake)) -%}
+{%- endmacro %}
+
+{% macro duckdb__lake_has_entries(lake) -%}
+    {%- set entries = literal(lake ~ '/_ledger/*/*/**/_entry.json') -%}
+    {%- set found = run_query('select count(*) from (from glob(' ~ entries ~ ') limit 1)') -%}
+    {%- do return(found.columns[0].values()[0] > 0) -%}
+{%- endmacro %}

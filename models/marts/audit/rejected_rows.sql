@@ -1,0 +1,46 @@
+-- Grain: one row per raw record that is in no mart because it could not be read or was rejected.
+
+with
+
+quarantined as (
+    select * from {{ source('lake', 'rejected') }}
+),
+
+ledger as (
+    select * from {{ source('lake', 'ledger') }}
+),
+
+rejected as (
+    {{ union_of_cases('rejected_records') }}
+),
+
+unreadable as (
+    select
+        quarantined.source_file,
+        quarantined.record as source_record,
+        ledger.source_name,
+        ledger.table_name,
+        'quarantined' as stage,
+        concat_ws(': ', quarantined.reason_code, quarantined.message) as reasons,
+        quarantined.raw_text,
+        quarantined.first_line
+    from quarantined
+    inner join ledger on quarantined.source_file = ledger.source_file
+),
+
+unacceptable as (
+    select
+        source_file,
+        source_record,
+        source_name,
+        table_name,
+        'rejected' as stage,
+        reasons,
+        raw_text,
+        cast(null as bigint) as first_line
+    from rejected
+)
+
+select * from unreadable
+union all
+select * from unacceptable

@@ -1,0 +1,33 @@
+-- Grain: one row per raw file and table that was landed.
+
+with
+
+ledger as (
+    select * from {{ source('lake', 'ledger') }}
+    where landed_file is not null
+),
+
+accounting as (
+    {{ union_of_cases('accounting') }}
+)
+
+select
+    ledger.source_file,
+    ledger.source_name,
+    ledger.table_name,
+    ledger.records,
+    ledger.quarantined,
+    ledger.landed,
+    cast(coalesce(accounting.items, 0) as bigint) as items,
+    cast(coalesce(accounting.rejected, 0) as bigint) as rejected,
+    cast(coalesce(accounting.left_out, 0) as bigint) as left_out,
+    cast(coalesce(accounting.duplicate, 0) as bigint) as duplicate,
+    cast(coalesce(accounting.superseded, 0) as bigint) as superseded,
+    cast(coalesce(accounting.redelivered, 0) as bigint) as redelivered,
+    cast(coalesce(accounting.kept, 0) as bigint) as kept
+from ledger
+left join accounting
+    on
+        ledger.source_file = accounting.source_file
+        and ledger.source_name = accounting.source_name
+        and ledger.table_name = accounting.table_name

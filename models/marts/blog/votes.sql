@@ -1,0 +1,53 @@
+-- Grain: one row per vote.
+
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='vote_id',
+    meta={'built_from': 'blog.votes'},
+) }}
+
+with
+
+records as (
+    select * from {{ ref('int_blog__vote_records') }}
+    where
+        rejection_reason is null
+        {% if is_incremental() -%}
+            and source_file in {{ pending_files() }}
+        {%- endif %}
+),
+
+outranked as (
+    select * from {{ ref('int_blog__votes_outranked') }}
+),
+
+vote_types as (
+    select * from {{ ref('vote_types') }}
+),
+
+latest as (
+    select records.*
+    from records
+    left join outranked
+        on
+            records.vote_id = outranked.vote_id
+            and records.source_record = outranked.source_record
+            and records.source_file = outranked.source_file
+    where outranked.vote_id is null
+)
+
+select
+    latest.vote_id,
+    latest.post_id,
+    latest.vote_type_id,
+    vote_types.vote_type,
+    latest.user_id,
+    latest.bounty_amount,
+    latest.created_at,
+    cast(date_trunc('month', latest.created_at) as date) as created_month,
+    latest.source_file,
+    latest.source_record,
+    latest.loaded_at
+from latest
+left join vote_types on latest.vote_type_id = vote_types.vote_type_id
