@@ -1,9 +1,7 @@
 {% macro record_build() -%}
-    {#- After a build's last node: its row in audit.builds, where that table exists. -#}
-    {%- if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY
-        and load_relation(api.Relation.create(
-            database=target.database, schema='audit', identifier='builds'
-        )) -%}
+    {#- After a build's last node: its row in audit.builds. -#}
+    {%- if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY -%}
+        {%- do create_builds_table(graph.nodes['model.' ~ project_name ~ '.builds']) -%}
         {%- set counts = {'models': 0, 'passed': 0, 'warned': 0, 'failed': 0} -%}
         {%- for result in results -%}
             {%- if result.node.resource_type in ('test', 'unit_test') -%}
@@ -33,6 +31,20 @@
             {{ counts.warned }},
             {{ counts.failed }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{% macro create_builds_table(node) -%}
+    {#- A build of some models only may come before the model `builds` was ever built. -#}
+    {%- set columns = [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- do columns.append(column.name ~ ' ' ~ column.data_type) -%}
+    {%- endfor -%}
+    {%- do run_query('create schema if not exists ' ~ node.schema) -%}
+    {%- do run_query(
+        'create table if not exists ' ~ node.schema ~ '.' ~ node.alias
+        ~ ' (' ~ columns | join(', ') ~ ')'
+    ) -%}
 {%- endmacro %}
 
 

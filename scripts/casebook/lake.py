@@ -2,7 +2,7 @@
 
     lake/<source>/<table>/<raw path, encoded>/<sha256>-<loaded at>.parquet      landed records
     lake/_rejected/<source>/<table>/<raw path, encoded>/<same name>.parquet     quarantined records
-    lake/_ledger/<source>/<table>/<raw path, encoded>/_entry.json               one entry per raw file
+    lake/_ledger/<source>/<table>/<raw path, encoded>/_entry.json               one per raw file
 
 The raw path stands in the landed file's own path, so that a view can say for every record which
 raw file it came from without that text standing in every row.
@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -32,6 +32,8 @@ TEMPORARY = "_tmp"
 LOCK = "_lock"
 MARK = "_lake.json"
 ENTRY = "_entry.json"
+MAX_NAME = 255
+MAX_PATH = 3000
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")
 
@@ -104,6 +106,12 @@ def decode(path: str) -> str:
     return unquote(path, errors="surrogateescape")
 
 
+def fits(path: str) -> bool:
+    """Whether folders can be named after a raw path: file systems allow 255 bytes a name."""
+    encoded = encode(path)
+    return len(encoded) <= MAX_PATH and all(len(n) <= MAX_NAME for n in encoded.split("/"))
+
+
 def landed_name(file_hash: str, loaded_at: datetime) -> str:
     """Name of a landed file: hash of the raw bytes, and time of landing to the microsecond.
 
@@ -139,8 +147,20 @@ class Lake:
         self._lock_file: int | None = None
 
     def entry_path(self, source: str, table: str, source_file: str) -> Path:
-        """Where the ledger entry of a raw file is."""
-        return self.root / LEDGER / source / table / encode(source_file) / ENTRY
+        """Where the ledger entry of a raw file is.
+
+        A path that no folder can be named after (`fits`) has its entry under the path's hash.
+        """
+        name = encode(source_file) if fits(source_file) else f"~{_digest(source_file).hex()}"
+        return self.root / LEDGER / source / table / name / ENTRY
+
+    def landed_folder(self, source: str, table: str, source_file: str) -> Path:
+        """Where the landed files of a raw file are, the current one and replaced ones."""
+        return self.root / source / table / encode(source_file)
+
+    def rejected_folder(self, source: str, table: str, source_file: str) -> Path:
+        """Where the quarantine files of a raw file are, the current one and replaced ones."""
+        return self.root / REJECTED / source / table / encode(source_file)
 
     def read_entry(self, source: str, table: str, source_file: str) -> LedgerEntry | None:
         """The ledger entry of a raw file, or None if it was never loaded.
@@ -192,25 +212,27 @@ class Lake:
         if self._lock_file is None:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock_file = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        digest = hashlib.sha256(os.fsencode(source_file)).digest()
-        place = int.from_bytes(digest[:7], "big")
+        place = int.from_bytes(_digest(source_file)[:7], "big")
         fcntl.lockf(self._lock_file, fcntl.LOCK_EX, 1, place)
         try:
             yield
         finally:
             fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, place)
 
+    def remove_abandoned(self) -> None:
+        """Remove temporary folders of loaders that were killed: they are no longer locked."""
+        parent = self.root / TEMPORARY
+        if parent.is_dir() and any(parent.iterdir()):
+            with self.file_lock(TEMPORARY):
+                for folder in parent.iterdir():
+                    _remove_if_abandoned(folder)
+
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
-        """A folder for temporary files, on the lake's own disk and gone when the loader ends.
-
-        Folders of loaders that were killed are removed first: theirs are no longer locked.
-        """
+        """A folder for temporary files, on the lake's own disk and gone when the loader ends."""
         parent = self.root / TEMPORARY
         with self.file_lock(TEMPORARY):
             parent.mkdir(parents=True, exist_ok=True)
-            for other in parent.iterdir():
-                _remove_if_abandoned(other)
             folder = Path(tempfile.mkdtemp(dir=parent))
             lock = (folder / LOCK).open("w")
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -219,6 +241,10 @@ class Lake:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             lock.close()
+
+
+def _digest(source_file: str) -> bytes:
+    return hashlib.sha256(os.fsencode(source_file)).digest()
 
 
 def _remove_if_abandoned(folder: Path) -> None:
@@ -237,7 +263,7 @@ def _read_entry(path: Path) -> LedgerEntry | None:
         return LedgerEntry(**{key: value for key, value in content.items() if key in known})
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise CasebookError(
             f"the ledger entry cannot be read: {error}",
             file=path,

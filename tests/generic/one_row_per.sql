@@ -1,4 +1,4 @@
-{% test one_row_per(model, column_name) %}
+{% test one_row_per(model, key) %}
     {#-
         The keys of a model that was only added to in this run are tested where its new files
         touched them; otherwise all keys are.
@@ -6,16 +6,16 @@
     {%- set touched = files_built_in_this_run(model) %}
 
     select
-        {{ column_name }},
+        {{ key | join(', ') }},
         count(*) as row_count
     from {{ model }}
-    where
-        {{ column_name }} is not null
-        {%- if touched is not none %}
-        and {{ column_name }} in (
-            select {{ column_name }} from {{ model }} where source_file in {{ literal_list(touched) }}
-        )
-        {%- endif %}
-    group by {{ column_name }}
+    {%- if touched is not none %}
+    where ({{ key | join(', ') }}) in (
+        select ({{ key | join(', ') }})
+        from {{ model }}
+        where source_file in {{ literal_list(touched) }}
+    )
+    {%- endif %}
+    group by {{ key | join(', ') }}
     having count(*) > 1
 {% endtest %}

@@ -9,19 +9,32 @@
 
 with
 
+-- Imported three times: an engine may hold in memory all that a CTE with several readers holds.
 accepted as (
     select * from {{ ref('int_blog__vote_records') }}
     where rejection_reason is null
 ),
 
+accepted_ids as (
+    select vote_id from {{ ref('int_blog__vote_records') }}
+    where rejection_reason is null
+),
+{% if is_incremental() %}
+touched as (
+    select distinct vote_id from {{ ref('int_blog__vote_records') }}
+    where
+        rejection_reason is null
+        and source_file in {{ pending_files() }}
+),
+{% endif %}
 -- Most votes were delivered once: only those with more than one record are put in order.
 contested as (
-    select vote_id
-    from accepted
+    select accepted_ids.vote_id
+    from accepted_ids
     {% if is_incremental() -%}
-        where vote_id in (select vote_id from accepted where source_file in {{ pending_files() }})
+        inner join touched on accepted_ids.vote_id = touched.vote_id
     {%- endif %}
-    group by vote_id
+    group by accepted_ids.vote_id
     having count(*) > 1
 ),
 
@@ -55,8 +68,8 @@ select
             losers.post_id = winners.post_id
             and losers.vote_type_id = winners.vote_type_id
             and losers.created_at = winners.created_at
-            and losers.user_id is not distinct from winners.user_id
-            and losers.bounty_amount is not distinct from winners.bounty_amount
+            and (losers.user_id is not distinct from winners.user_id)
+            and (losers.bounty_amount is not distinct from winners.bounty_amount)
             then 'duplicate'
         else 'superseded'
     end as outcome

@@ -11,11 +11,10 @@ with
 
 records as (
     select * from {{ ref('int_blog__vote_records') }}
-    where
-        rejection_reason is null
-        {% if is_incremental() -%}
-            and source_file in {{ pending_files() }}
-        {%- endif %}
+    where rejection_reason is null
+    {% if is_incremental() -%}
+        and source_file in {{ pending_files() }}
+    {%- endif %}
 ),
 
 outranked as (

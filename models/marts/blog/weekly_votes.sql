@@ -16,13 +16,21 @@ daily as (
     group by cast(created_at as date)
 ),
 
-weekly as (
+dated as (
     select
         cast(extract(year from created_on) as integer) as year,
         {{ week_number('created_on') }} as week_number,
-        cast(sum(vote_count) as bigint) as vote_count
+        vote_count
     from daily
-    group by 1, 2
+),
+
+weekly as (
+    select
+        year,
+        week_number,
+        cast(sum(vote_count) as bigint) as vote_count
+    from dated
+    group by year, week_number
 ),
 
 totals as (

@@ -1,0 +1,180 @@
+# What people and CI jobs run here. `make` alone lists it.
+
+PYTHON ?= python3
+
+# The raw folder, the lake and the warehouse of a build; CASEBOOK_RAW, … are the same settings.
+RAW ?=
+LAKE ?=
+WAREHOUSE ?=
+# More options for `casebook build`, such as ARGS=--full-refresh.
+ARGS ?=
+# How much `make bench` generates.
+SCALE ?=
+
+# profiles.yml lies here, whatever the shell says of other projects.
+unexport DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_PROFILE
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+.PHONY: help
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  RAW=<folder> LAKE=<folder> WAREHOUSE=<file>   what build and docs work on"
+	@echo "  ARGS=<options> for build, SCALE=<factor> for bench, UPGRADE=1 for lock"
+	@echo "  PYTHON=<program>   the Python for .venv, 3.10 or later (python3)"
+
+# --- The virtual environment: made once, brought up to date when a lock or pyproject.toml changes.
+
+# One that was made in another folder, or whose Python is gone, is made anew.
+ifneq ($(shell test "$$(cat .venv/.made 2>/dev/null)" = "$$(pwd -P)" && .venv/bin/python -c "" 2>/dev/null && echo fits),fits)
+.PHONY: .venv/.made
+endif
+
+.venv/.made:
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
+	    echo "Casebook needs Python 3.10 or later, and there is no $(PYTHON) here." >&2; \
+	    echo "Fix: install Python, or name the one you have: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	    echo "Casebook needs Python 3.10 or later; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; \
+	    echo "Fix: install a newer one and name it, for instance: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments: its venv module is not installed." >&2; \
+	    echo "Fix: install it; on Debian and Ubuntu it is the package python3-venv" >&2; exit 1; }
+	@echo "Making .venv with $$("$(PYTHON)" --version)"
+	@"$(PYTHON)" -m venv --clear .venv
+	@pwd -P > $@
+
+# The stamp is written by the install itself: a pipe's exit code is that of its last command.
+define install
+@printf 'Installing $(1) into .venv, about half a minute '
+@rm -f $@
+@{ .venv/bin/python -m pip --disable-pip-version-check --no-input \
+    install --require-hashes -r $(1) && touch $@; } | .venv/bin/python -c "$$DOTS"
+@test -f $@
+@rm -f $@
+@.venv/bin/python -m pip --disable-pip-version-check --no-input \
+    install --quiet --no-deps --no-build-isolation -e .
+@touch $@
+endef
+
+# A dot for every package that pip looks at.
+define DOTS
+import sys
+for line in sys.stdin:
+    if line.startswith("Collecting"):
+        print(".", end="", flush=True)
+print(flush=True)
+endef
+export DOTS
+
+.venv/.run: .venv/.made requirements.txt pyproject.toml
+	$(call install,requirements.txt)
+
+.venv/.dev: .venv/.made requirements-dev.txt pyproject.toml
+	$(call install,requirements-dev.txt)
+	@touch .venv/.run
+
+# --- Build and docs
+
+# RAW=, LAKE= and WAREHOUSE= win over the environment. Where no raw folder is given and raw/ holds
+# nothing, the sample is built, with a lake of its own.
+define settle
+sample=; \
+if [ -n "$$RAW" ]; then export CASEBOOK_RAW="$$RAW"; fi; \
+if [ -n "$$LAKE" ]; then export CASEBOOK_LAKE="$$LAKE"; fi; \
+if [ -n "$$WAREHOUSE" ]; then export CASEBOOK_WAREHOUSE="$$WAREHOUSE"; fi; \
+if [ -z "$$CASEBOOK_RAW" ] && \
+    [ -z "$$(find -L raw -type f ! -name '.*' 2>/dev/null | head -n 1)" ]; then \
+    sample=yes; \
+    export CASEBOOK_RAW=sample CASEBOOK_LAKE="$${CASEBOOK_LAKE:-target/sample_lake}"; \
+fi
+endef
+export RAW LAKE WAREHOUSE
+
+.PHONY: build
+build: .venv/.run ## load raw/ (or sample/ where that is empty), build and publish the warehouse
+	@$(settle); \
+	if [ -n "$$sample" ]; then \
+	    echo "raw/ has no files: building sample/ (make build RAW=<folder> builds yours)"; fi; \
+	.venv/bin/casebook build $(ARGS)
+
+# dbt reads a copy of the warehouse, so that neither readers nor a build are in its way.
+.PHONY: docs
+docs: .venv/.run ## write the docs site of the published warehouse to target/docs/index.html
+	@test -f "$${WAREHOUSE:-$${CASEBOOK_WAREHOUSE:-warehouse.db}}" || \
+	    $(MAKE) --no-print-directory build
+	@$(settle); warehouse="$${CASEBOOK_WAREHOUSE:-warehouse.db}"; \
+	copy="target/docs_build/$$(basename "$$warehouse")"; \
+	rm -rf target/docs target/docs_build && mkdir -p target/docs target/docs_build && \
+	trap 'rm -f "$$copy"' EXIT && cp "$$warehouse" "$$copy" && \
+	CASEBOOK_WAREHOUSE="$$copy" DBT_TARGET_PATH=target/docs_build/dbt \
+	    .venv/bin/dbt --quiet docs generate --static && \
+	cp target/docs_build/dbt/static_index.html target/docs/index.html && \
+	echo "The docs site, to open in a browser: $$(pwd)/target/docs/index.html"
+
+# --- Checks. None of them reads or writes your raw files, your lake or your warehouse.
+
+scratch = CASEBOOK_RAW=sample CASEBOOK_LAKE=target/$(1)/lake \
+    CASEBOOK_WAREHOUSE=target/$(1)/warehouse.db DBT_TARGET_PATH=target/$(1)/dbt
+
+# dbt-bouncer itself needs Python 3.11, and room for its messages.
+define bouncer
+@if .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+    COLUMNS=160 .venv/bin/dbt-bouncer run --show-all-failures --only $(1); \
+else \
+    echo "left out: dbt-bouncer needs Python 3.11 or later"; \
+fi
+endef
+
+.PHONY: lint
+lint: .venv/.dev ## ruff, sqlfluff and dbt-bouncer
+	@echo "== ruff"
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@echo "== sqlfluff"
+	@rm -rf target/lint && mkdir -p target/lint
+	@$(call scratch,lint) .venv/bin/sqlfluff lint $(wildcard models tests analyses)
+	@echo "== dbt-bouncer"
+	@$(call scratch,lint) .venv/bin/dbt --quiet parse
+	$(call bouncer,manifest_checks)
+
+.PHONY: test
+test: lint ## every check; works in a fresh clone
+	@echo "== dbt build --empty"
+	@rm -rf target/lint/warehouse.db && mkdir -p target/lint/lake
+	@$(call scratch,lint) .venv/bin/dbt --quiet build --empty
+	@$(call scratch,lint) .venv/bin/dbt --quiet docs generate
+	$(call bouncer,catalog_checks)
+	@echo "== casebook build of the sample"
+	@rm -rf target/test && mkdir -p target/test
+	@$(call scratch,test) .venv/bin/casebook build --unit-tests
+	@echo "== pytest"
+	@PATH="$$(pwd)/.venv/bin:$$PATH" .venv/bin/python -m pytest
+
+# --- The rest
+
+.PHONY: bench
+bench: .venv/.run ## compare load and build with bare DuckDB; SCALE= for more than 500 MB
+	@.venv/bin/python scripts/bench/bench.py $(if $(SCALE),--scale $(SCALE))
+
+.PHONY: lock
+lock: .venv/.made ## remake requirements*.txt from pyproject.toml; UPGRADE=1 for newest versions
+	@rm -rf target/lock && mkdir -p target/lock
+	@.venv/bin/python -m venv target/lock/venv
+	@target/lock/venv/bin/python -m pip --disable-pip-version-check install --quiet uv
+	@$(compile) --all-extras -o requirements-dev.txt pyproject.toml
+	@$(compile) -c requirements-dev.txt -o requirements.txt pyproject.toml
+	@rm -rf target/lock
+
+compile = target/lock/venv/bin/uv pip compile --quiet --universal --python-version 3.10 \
+    --no-strip-extras --generate-hashes --no-annotate --no-emit-index-url \
+    --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## remove .venv, target/, logs/ and caches; raw/, lake/ and warehouse.db stay
+	@rm -rf .venv target logs .user.yml .pytest_cache .hypothesis .ruff_cache scripts/*.egg-info
+	@find scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	@echo "Removed .venv, target/, logs/ and caches. Your raw/, lake/ and warehouse.db are as they were."

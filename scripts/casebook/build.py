@@ -1,0 +1,188 @@
+"""Build into a candidate file and publish it, so that readers never see half a warehouse."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from casebook.errors import CasebookError
+from casebook.settings import Settings
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model or test that kept a build from being published, or that someone should look at.
+
+    Attributes:
+        name: the model's or test's name.
+        kind: `model`, `test`, `unit_test` or `seed`.
+        message: what dbt says of it.
+        table: where a failed data test stored the wrong rows, or None.
+    """
+
+    name: str
+    kind: str
+    message: str
+    table: str | None = None
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """How a build ended.
+
+    Attributes:
+        published: whether `warehouse` was replaced.
+        warehouse: the file that readers open.
+        candidate: the file that was built into; gone once it is published.
+        failures: what kept it from being published, empty if it was.
+        warnings: tests of severity warn that found something.
+    """
+
+    published: bool
+    warehouse: Path
+    candidate: Path
+    failures: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def candidate_of(warehouse: Path) -> Path:
+    """The file beside a warehouse that builds write into before they publish it."""
+    return warehouse.with_name(f"{warehouse.stem}_candidate.db")
+
+
+def build(
+    settings: Settings,
+    dbt_command: str = "build",
+    dbt_options: Sequence[str] = (),
+    *,
+    quiet: bool = False,
+) -> BuildResult:
+    """Run dbt into a candidate, and replace the warehouse by it if every error-level test passed.
+
+    The candidate begins as a copy of the published warehouse, so that incremental models go on
+    from there. Nothing but the final rename touches the published file.
+
+    Args:
+        settings: where everything is.
+        dbt_command: `build`, or `run` to build without tests.
+        dbt_options: further options for dbt, such as `--select`, `+votes`.
+        quiet: print only dbt's errors.
+
+    Returns:
+        Whether it was published and, if not, what failed.
+
+    Raises:
+        CasebookError: if another build of the same warehouse is running, or dbt could not start.
+    """
+    warehouse, candidate = settings.warehouse, candidate_of(settings.warehouse)
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    with _only_build_of(warehouse):
+        _remove_database(candidate)
+        if warehouse.exists():
+            shutil.copyfile(warehouse, candidate)
+        results = target_folder(settings) / "run_results.json"
+        results.unlink(missing_ok=True)
+        status = _run_dbt(settings, candidate, [dbt_command, *dbt_options], quiet)
+        failures, warnings = _problems(results)
+        if status != 0:
+            failures = failures or (Problem("dbt", "command", f"dbt ended with status {status}"),)
+            return BuildResult(False, warehouse, candidate, failures, warnings)
+        _publish(candidate, warehouse)
+        return BuildResult(True, warehouse, candidate, (), warnings)
+
+
+def target_folder(settings: Settings) -> Path:
+    """The folder that dbt writes its artifacts to (`DBT_TARGET_PATH`, by default `target`)."""
+    return settings.project / os.environ.get("DBT_TARGET_PATH", "target")
+
+
+def git_revision(project: Path) -> str:
+    """The checked-out commit, with `+changes` where files differ from it; empty without git."""
+    try:
+        commit = _git(project, "rev-parse", "HEAD")
+        changes = _git(project, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit + ("+changes" if changes else "")
+
+
+def _git(project: Path, *arguments: str) -> str:
+    run = subprocess.run(
+        ["git", "-C", str(project), *arguments], capture_output=True, text=True, check=True
+    )
+    return run.stdout.strip()
+
+
+def _run_dbt(settings: Settings, database: Path, arguments: Sequence[str], quiet: bool) -> int:
+    environment = os.environ | settings.environment
+    environment["CASEBOOK_WAREHOUSE"] = str(database)
+    environment["CASEBOOK_GIT_REVISION"] = git_revision(settings.project)
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"] + (
+        ["--quiet"] if quiet else []
+    )
+    run = subprocess.run([*command, *arguments], cwd=settings.project, env=environment, check=False)
+    return run.returncode
+
+
+@contextlib.contextmanager
+def _only_build_of(warehouse: Path) -> Iterator[None]:
+    with warehouse.with_name(f"{warehouse.stem}.db.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CasebookError(
+                "another build of this warehouse is running",
+                file=warehouse,
+                fix="wait until it has ended; `lsof` on the .lock file beside it names the process",
+            ) from error
+        yield
+
+
+def _remove_database(path: Path) -> None:
+    for part in (path, path.with_name(f"{path.name}.wal")):
+        part.unlink(missing_ok=True)
+    shutil.rmtree(path.with_name(f"{path.name}.tmp"), ignore_errors=True)
+
+
+def _publish(candidate: Path, warehouse: Path) -> None:
+    import duckdb
+
+    with duckdb.connect(str(candidate)) as connection:
+        connection.execute("checkpoint")
+    with candidate.open("rb") as file:
+        os.fsync(file.fileno())
+    candidate.replace(warehouse)
+    folder = os.open(warehouse.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _problems(results: Path) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    if not results.exists():
+        return (), ()
+    found: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["results"]
+
+    def of(*statuses: str) -> tuple[Problem, ...]:
+        return tuple(
+            Problem(
+                name=result["unique_id"].split(".")[2],
+                kind=result["unique_id"].split(".")[0],
+                message=(result.get("message") or "").strip(),
+                table=result.get("relation_name"),
+            )
+            for result in found
+            if result["status"] in statuses
+        )
+
+    return of("error", "fail", "runtime error"), of("warn")

@@ -1,0 +1,523 @@
+"""Raw files to the lake: each is read once, landed whole, and entered in the ledger last."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol
+
+from casebook.discover import RawFile, choose_tables, find_files
+from casebook.errors import CasebookError
+from casebook.lake import Lake, LedgerEntry, fits, landed_name
+from casebook.measure import Measured, hash_file, measure, refused
+from casebook.quarantine import Quarantine
+from casebook.readers.base import Desk, Raw, Reading, Refused
+from casebook.readers.choose import find_reader
+from casebook.settings import Settings
+from casebook.sources import read_sources
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY_LIMIT = "600MB"
+ATTEMPTS = 3
+KEEP_REPLACED = timedelta(days=1)
+LANDED_STATES = ("new", "redeclared", "appended", "amended", "shrunk")
+
+
+class Progress(Protocol):
+    """What `load` tells while it works. `read` is also called from another thread."""
+
+    def begin(self, files: int, size_bytes: int) -> None:
+        """There are so many raw files, of so many bytes together."""
+
+    def read(self, size_bytes: int) -> None:
+        """So many more bytes are dealt with; they add up to what `begin` said."""
+
+    def done(self, result: FileResult) -> None:
+        """One more raw file is dealt with; `result.entry` has its records."""
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one raw file.
+
+    Attributes:
+        entry: its ledger entry; `state` and `refusal` tell what happened.
+        seconds: time it took.
+        bytes: size of the raw file as it is now.
+    """
+
+    entry: LedgerEntry
+    seconds: float
+    bytes: int
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the file as it is now was not landed."""
+        return self.entry.refusal is not None
+
+    @property
+    def is_landed(self) -> bool:
+        """Whether this run landed it."""
+        return self.entry.state in LANDED_STATES and not self.is_refused
+
+
+@dataclass
+class TableCount:
+    """Numbers of one table in one run.
+
+    Attributes:
+        files: number of raw files by state.
+        landed: records that this run landed.
+        quarantined: records that this run put into quarantine.
+        total_landed: records of the table that are in the lake now.
+        total_quarantined: records of the table that are in quarantine now.
+    """
+
+    files: Counter[str] = field(default_factory=Counter)
+    landed: int = 0
+    quarantined: int = 0
+    total_landed: int = 0
+    total_quarantined: int = 0
+
+
+@dataclass
+class LoadReport:
+    """What a run did.
+
+    Attributes:
+        files: one result per raw file looked at, in file order.
+        undeclared: folders and files that no source declares and dot files; folders end in `/`.
+        gone: entries of files that are no longer in the raw folder.
+    """
+
+    files: list[FileResult] = field(default_factory=list)
+    undeclared: list[str] = field(default_factory=list)
+    gone: list[LedgerEntry] = field(default_factory=list)
+
+    @property
+    def refused(self) -> list[FileResult]:
+        """The files that were not landed as they are now: refused, and shrunk ones."""
+        return [result for result in self.files if result.is_refused]
+
+    @property
+    def counts(self) -> dict[str, TableCount]:
+        """Numbers by `source.table`, in order of the names."""
+        counts: dict[str, TableCount] = {}
+        landed_now = {id(result.entry) for result in self.files if result.is_landed}
+        for entry in [*(result.entry for result in self.files), *self.gone]:
+            name = f"{entry.source_name}.{entry.table_name}"
+            count = counts.setdefault(name, TableCount())
+            count.files[entry.state] += 1
+            count.total_landed += entry.landed
+            count.total_quarantined += entry.quarantined
+            if id(entry) in landed_now:
+                count.landed += entry.landed
+                count.quarantined += entry.quarantined
+        return dict(sorted(counts.items()))
+
+    @property
+    def exit_status(self) -> int:
+        """1 if a file was refused or has shrunk, else 0."""
+        return 1 if self.refused else 0
+
+
+def load(
+    settings: Settings,
+    tables: Sequence[str] = (),
+    *,
+    verify: bool = False,
+    allow_shrink: bool = False,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Land every raw file that is new or has changed.
+
+    Args:
+        settings: where the project, the raw files and the lake are.
+        tables: load only these, each `SOURCE` or `SOURCE.TABLE`; all declared ones by default.
+        verify: hash files even where size and modification time are as in the ledger.
+        allow_shrink: land a file that has fewer bytes than when it was landed.
+        progress: is told how far the run is.
+
+    Returns:
+        What became of each file. A file that is refused does not keep others from being landed.
+
+    Raises:
+        CasebookError: if a table is not declared, the raw folder is missing or another one than
+            the lake was loaded from, or the lake cannot be written.
+    """
+    declared = read_sources(settings.project)
+    wanted = choose_tables(declared, tables)
+    found = find_files(settings.raw, wanted, whole=not tables)
+    lake = Lake(settings.lake)
+    report = LoadReport(undeclared=found.undeclared)
+    try:
+        lake.check_raw_folder(settings.raw)
+        lake.remove_abandoned()
+        names = {(table.source, table.name) for table in wanted}
+        known = {
+            (entry.source_name, entry.table_name, entry.source_file): entry
+            for entry in lake.entries()
+            if not tables or (entry.source_name, entry.table_name) in names
+        }
+        sizes = [_size(file.path) for file in found.files]
+        if progress:
+            progress.begin(len(sizes), sum(sizes))
+        with _Loader(lake, verify, allow_shrink, progress) as loader:
+            for file, size in zip(found.files, sizes, strict=True):
+                entry = known.pop((file.table.source, file.table.name, file.source_file), None)
+                report.files.append(loader.load(file, size, entry))
+        report.gone = [
+            _keep_gone(lake, entry)
+            for entry in known.values()
+            if not os.path.lexists(settings.raw / entry.source_file)
+        ]
+    except OSError as error:
+        raise CasebookError(
+            f"the lake cannot be written: {error}",
+            file=settings.lake,
+            fix="free some space or mend the permissions, then run `casebook load` again; what is"
+            " landed so far stays",
+        ) from error
+    return report
+
+
+class _Loader:
+    """Loads files one after another, with one DuckDB connection and one temporary folder."""
+
+    def __init__(
+        self, lake: Lake, verify: bool, allow_shrink: bool, progress: Progress | None
+    ) -> None:
+        self.lake, self.verify, self.allow_shrink = lake, verify, allow_shrink
+        self.progress = progress
+        self.unread = 0
+        self.stack = ExitStack()
+        self.folder: Path | None = None
+        self.connection: duckdb.DuckDBPyConnection | None = None
+        self.thread = self.stack.enter_context(ThreadPoolExecutor(1))
+
+    def __enter__(self) -> _Loader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stack.close()
+
+    def load(self, file: RawFile, size: int, known: LedgerEntry | None) -> FileResult:
+        """Land a file if need be, and bring its ledger entry up to date.
+
+        Args:
+            file: the file.
+            size: its size in bytes.
+            known: its ledger entry as it was when the run began.
+        """
+        start = perf_counter()
+        self.unread = size
+        entry = self._skip(file, known)
+        if entry is None:
+            with self.lake.file_lock(file.source_file):
+                entry = self._load_locked(file)
+        result = FileResult(entry, perf_counter() - start, size)
+        if self.progress:
+            self.progress.read(self.unread)
+            self.progress.done(result)
+        return result
+
+    def _skip(self, file: RawFile, known: LedgerEntry | None) -> LedgerEntry | None:
+        """The entry, if nothing at all is to be done about the file."""
+        if known is None or self.verify or file.refusal or known.state != "unchanged":
+            return None
+        status = file.path.stat()
+        same = (status.st_size, status.st_mtime_ns) == (known.size_bytes, known.modified_ns)
+        same = same and known.declaration == file.table.declaration
+        return known if same and self._has_landed(known) and not _overdue(known) else None
+
+    def _load_locked(self, file: RawFile) -> LedgerEntry:
+        table = file.table
+        stored = self.lake.read_entry(table.source, table.name, file.source_file)
+        landed = stored if stored is not None and self._has_landed(stored) else None
+        try:
+            entry = self._unchanged(file, landed) or self._land(file, landed)
+        except Refused as refusal:
+            state = "shrunk" if isinstance(refusal, _Shrunk) else "refused"
+            entry = landed or _unread_entry(file)
+            entry = replace(entry, state=state, refusal=_plain(str(refusal)))
+        entry.replaced_files = [old for old in entry.replaced_files if not _is_old(old)]
+        if entry != stored:
+            self.lake.commit(entry)
+        if stored is None or (entry.landed_file, entry.replaced_files) != (
+            stored.landed_file,
+            stored.replaced_files,
+        ):
+            self._sweep(entry)
+        return entry
+
+    def _has_landed(self, entry: LedgerEntry) -> bool:
+        files = [entry.landed_file, entry.rejected_file]
+        return entry.landed_file is not None and all(
+            (self.lake.root / file).is_file() for file in files if file
+        )
+
+    def _unchanged(self, file: RawFile, landed: LedgerEntry | None) -> LedgerEntry | None:
+        """The entry of a file whose bytes and declaration are those that were landed."""
+        if file.refusal:
+            raise Refused(file.refusal)
+        if not fits(file.source_file):
+            raise Refused("its path is too long for the lake; shorten its names to 80 characters")
+        try:
+            status = file.path.stat()
+        except OSError as error:
+            raise refused(error) from error
+        if landed is None:
+            return None
+        if status.st_size < landed.size_bytes and not self.allow_shrink:
+            raise _Shrunk(
+                f"it has shrunk from {landed.size_bytes:,} to {status.st_size:,} bytes; what was"
+                " landed is kept; if that is right, load it with --allow-shrink"
+            )
+        if status.st_size != landed.size_bytes:
+            return None
+        if landed.declaration != file.table.declaration:
+            return None
+        touched = status.st_mtime_ns != landed.modified_ns
+        if (touched or self.verify) and hash_file(file.path, self._read) != landed.file_hash:
+            return None
+        return replace(landed, state="unchanged", modified_ns=status.st_mtime_ns, refusal=None)
+
+    def _land(self, file: RawFile, landed: LedgerEntry | None) -> LedgerEntry:
+        """Read a file that does not change meanwhile, and put what came of it into its place.
+
+        Raises:
+            Refused: if it cannot be read as a whole, or changes whenever it is read.
+        """
+        for _ in range(ATTEMPTS):
+            before = _identity(file.path)
+            try:
+                return self._land_once(file, landed, before)
+            except _Changed:
+                continue
+        raise Refused(
+            f"it changed {ATTEMPTS} times while it was read; load it when its delivery is complete"
+        )
+
+    def _land_once(
+        self, file: RawFile, landed: LedgerEntry | None, before: tuple[int, ...]
+    ) -> LedgerEntry:
+        reader, compression = find_reader(file.path)
+        folder = self._work_folder()
+        link = folder / "raw"
+        link.symlink_to(file.path.absolute())
+        quarantine = Quarantine(folder / "quarantine.jsonl")
+        prefix = landed.size_bytes if landed else None
+        measuring = self.thread.submit(measure, file.path, compression, prefix, self._read)
+        desk = Desk(self._connect(), folder, folder / "landed.parquet", quarantine)
+        raw = Raw(link, compression, file.table, measuring.result)
+        try:
+            reading = self._read_file(reader.read, raw, desk)
+            measured = measuring.result()
+        finally:
+            _wait(measuring)
+            if _identity(file.path) != before:
+                raise _Changed
+        loaded_at = datetime.now(timezone.utc)
+        name = landed_name(measured.file_hash, loaded_at)
+        rejected = folder / "rejected.parquet"
+        quarantined = quarantine.write(
+            desk.connection, rejected, file.source_file, measured.file_hash
+        )
+        _check_counts(reading, quarantined, quarantine.count)
+        table = file.table
+        entry = LedgerEntry(
+            source_file=file.source_file,
+            source_name=table.source,
+            table_name=table.name,
+            format=reader.format,
+            size_bytes=measured.size_bytes,
+            modified_ns=before[-1],
+            file_hash=measured.file_hash,
+            declaration=table.declaration,
+            state=_state(landed, measured),
+            loaded_at=f"{loaded_at:%Y-%m-%dT%H:%M:%S.%f}",
+            records=reading.records,
+            landed=reading.landed,
+            quarantined=quarantined,
+            columns_ignored=[_plain(column) for column in reading.columns_ignored],
+            replaced_files=_replaced(landed, loaded_at),
+        )
+        home = self.lake.landed_folder(table.source, table.name, file.source_file)
+        entry.landed_file = self._place(desk.landed, home / name)
+        if quarantined:
+            home = self.lake.rejected_folder(table.source, table.name, file.source_file)
+            entry.rejected_file = self._place(rejected, home / name)
+        return entry
+
+    def _read_file(self, read: Callable[[Raw, Desk], Reading], raw: Raw, desk: Desk) -> Reading:
+        """Let a reader read; tell failures of the raw file from failures of the lake's disk."""
+        import duckdb
+
+        try:
+            return read(raw, desk)
+        except duckdb.OutOfMemoryException as error:
+            raise Refused("its records are too large for the loader's memory") from error
+        except (OSError, EOFError, zlib.error, duckdb.Error) as error:
+            raw.measured()
+            if isinstance(error, (OSError, duckdb.IOException)):
+                raise OSError(str(error)) from error
+            raise Refused(f"cannot be read: {str(error).splitlines()[0]}") from error
+
+    def _place(self, temporary: Path, target: Path) -> str:
+        """Move a finished file to its final name; returns that as a path under the lake."""
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(target)
+        return target.relative_to(self.lake.root).as_posix()
+
+    def _sweep(self, entry: LedgerEntry) -> None:
+        """Delete what the entry does not name: left by killed loaders, or replaced long ago."""
+        if not fits(entry.source_file):
+            return
+        keys = (entry.source_name, entry.table_name, entry.source_file)
+        kept = {entry.landed_file, entry.rejected_file}
+        kept |= {old["file"] for old in entry.replaced_files}
+        for folder in (self.lake.landed_folder(*keys), self.lake.rejected_folder(*keys)):
+            for path in folder.glob("*.parquet"):
+                if path.relative_to(self.lake.root).as_posix() not in kept:
+                    path.unlink(missing_ok=True)
+
+    def _work_folder(self) -> Path:
+        """The temporary folder, emptied."""
+        if self.folder is None:
+            self.folder = self.stack.enter_context(self.lake.workspace()) / "file"
+            self.folder.mkdir()
+        for path in self.folder.iterdir():
+            path.unlink()
+        return self.folder
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        if self.connection is None:
+            import duckdb
+
+            config = {
+                "memory_limit": MEMORY_LIMIT,
+                "temp_directory": str(self._spill_folder()),
+                "preserve_insertion_order": "true",
+                "autoinstall_known_extensions": "false",
+            }
+            self.connection = self.stack.enter_context(duckdb.connect(config=config))
+        return self.connection
+
+    def _spill_folder(self) -> Path:
+        assert self.folder is not None
+        return self.folder.parent / "spill"
+
+    def _read(self, size_bytes: int) -> None:
+        size_bytes = min(size_bytes, self.unread)
+        self.unread -= size_bytes
+        if self.progress:
+            self.progress.read(size_bytes)
+
+
+class _Shrunk(Refused):
+    """The file has fewer bytes than when it was landed."""
+
+
+class _Changed(Exception):
+    """The file was changed while it was read."""
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise refused(error) from error
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _wait(future: Future[Measured]) -> None:
+    future.exception()
+
+
+def _state(landed: LedgerEntry | None, measured: Measured) -> str:
+    """What a file that is landed now is, against what was landed of it before."""
+    if landed is None:
+        return "new"
+    if measured.file_hash == landed.file_hash:
+        return "redeclared"
+    if measured.size_bytes < landed.size_bytes:
+        return "shrunk"
+    return "appended" if measured.prefix_hash == landed.file_hash else "amended"
+
+
+def _check_counts(reading: Reading, written: int, quarantined: int) -> None:
+    if written != quarantined or reading.records != reading.landed + quarantined:
+        raise Refused(
+            f"the count does not come out: {reading.records} records, but {reading.landed} landed"
+            f" and {written} of {quarantined} quarantined; please report this as a bug"
+        )
+
+
+def _unread_entry(file: RawFile) -> LedgerEntry:
+    """The entry of a file of which nothing is landed."""
+    try:
+        status = file.path.stat()
+        size, modified = status.st_size, status.st_mtime_ns
+    except OSError:
+        size, modified = 0, 0
+    return LedgerEntry(
+        source_file=file.source_file,
+        source_name=file.table.source,
+        table_name=file.table.name,
+        format=file.path.suffix.lower().removeprefix("."),
+        size_bytes=size,
+        modified_ns=modified,
+        file_hash="",
+        declaration=file.table.declaration,
+        state="refused",
+    )
+
+
+def _keep_gone(lake: Lake, entry: LedgerEntry) -> LedgerEntry:
+    with lake.file_lock(entry.source_file):
+        if entry.state != "gone":
+            entry = replace(entry, state="gone", refusal=None)
+            lake.commit(entry)
+    return entry
+
+
+def _replaced(landed: LedgerEntry | None, now: datetime) -> list[dict[str, str]]:
+    """Files that a build may still be reading, with those that are replaced now."""
+    if landed is None:
+        return []
+    files = [file for file in (landed.landed_file, landed.rejected_file) if file]
+    at = f"{now:%Y-%m-%dT%H:%M:%S.%f}"
+    return landed.replaced_files + [{"file": file, "replaced_at": at} for file in files]
+
+
+def _is_old(replaced: dict[str, str]) -> bool:
+    at = datetime.fromisoformat(replaced["replaced_at"]).replace(tzinfo=timezone.utc)
+    return datetime.now(timezone.utc) - at > KEEP_REPLACED
+
+
+def _overdue(entry: LedgerEntry) -> bool:
+    return any(_is_old(replaced) for replaced in entry.replaced_files)
+
+
+def _plain(text: str) -> str:
+    """A text without lone surrogates, which no JSON reader of the ledger would take."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,106 @@
+"""What the loader hands to a reader, and what a reader hands back.
+
+A reader turns one raw file into one Parquet file of text columns, and puts what it cannot read
+into quarantine. Each format is one module with a `Reader` in it; `choose` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from casebook.sources import Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from casebook.measure import Measured
+    from casebook.quarantine import Quarantine
+
+RECORD_COLUMN = "_source_record"
+MAX_RECORD_BYTES = 64 << 20
+
+
+class Refused(Exception):
+    """The file cannot be read as a whole: nothing of it is landed.
+
+    Args:
+        reason: why, and what to do about it, in one line.
+    """
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One raw file, as a reader sees it.
+
+    Attributes:
+        path: where to read it; a plain name without characters that mean something in a glob.
+        compression: `gzip`, or None.
+        table: the declared table that it belongs to.
+        measured: waits for the independent pass over the file and gives its result; raises
+            `Refused` where that failed.
+    """
+
+    path: Path
+    compression: str | None
+    table: Table
+    measured: Callable[[], Measured]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a reader works.
+
+    Attributes:
+        connection: a DuckDB connection with bounded memory.
+        folder: an empty folder for temporary files on the lake's disk; removed afterwards.
+        landed: the Parquet file to write: every declared column as text, NULL where the file does
+            not have it, and `_source_record`, NULL where it is the row's position (from 1).
+        quarantine: takes the records that cannot be read.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+    landed: Path
+    quarantine: Quarantine
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader found in a file.
+
+    Attributes:
+        records: records in the file, counted independently of what wrote the landed file where
+            the format allows.
+        landed: rows in the landed file.
+        columns_ignored: columns of the file that the source does not declare, sorted.
+    """
+
+    records: int
+    landed: int
+    columns_ignored: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A format.
+
+    Attributes:
+        format: its name in the ledger.
+        read: reads one file; raises `Refused` where it cannot be read as a whole.
+    """
+
+    format: str
+    read: Callable[[Raw, Desk], Reading]
+
+
+def quote_name(name: str) -> str:
+    """A name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: object) -> str:
+    """A text as a SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"

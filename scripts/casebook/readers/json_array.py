@@ -1,0 +1,231 @@
+"""JSON arrays: one array of objects, on one line or pretty-printed over many."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from casebook.measure import open_text
+from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
+from casebook.readers.json_judge import Record
+from casebook.readers.json_land import (
+    count_empty_rows,
+    find_keys,
+    land_at_once,
+    land_one_by_one,
+)
+
+_FORM = "array"
+_PIECE = 1 << 20
+_NOT_SPACE = re.compile(r"[^ \t\r\n]")
+_TOKEN = re.compile(r'["\\\[\]{},\n]')
+_DECODER = json.JSONDecoder()
+_OPENED_BY = {"]": "[", "}": "{"}
+_BROKEN = -1
+
+
+def read(raw: Raw, desk: Desk) -> Reading:
+    """Land a file that holds one JSON array; a record's number is its place in the array.
+
+    DuckDB reads it at once where the text ends in `]` and no row came out empty, as a bare `null`
+    does; its rows are the count of records then. If not, each element is judged by itself: the
+    count is that of the elements found, which DuckDB's rows and the quarantine must add up to.
+
+    Raises:
+        Refused: if no record has a required column, or a record is too long.
+    """
+    keys = find_keys(raw, desk, _FORM, elements(raw))
+    landed = land_at_once(raw, desk, _FORM, keys)
+    ends_well = raw.measured().last_byte == b"]"
+    if landed is not None and ends_well and not count_empty_rows(raw, desk):
+        return Reading(landed, landed, keys.ignored)
+    counted = _Counted(elements(raw))
+    landed = land_one_by_one(raw, desk, counted, keys)
+    return Reading(counted.count, landed, keys.ignored)
+
+
+@dataclass
+class _Counted:
+    records: Iterator[Record]
+    count: int = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        for record in self.records:
+            self.count += 1
+            yield record
+
+
+class _Text:
+    """A text read piece by piece; bytes that are not UTF-8 are kept as lone surrogates.
+
+    Attributes:
+        buffer: what is held of it now.
+        at: where reading goes on in the buffer.
+        line: the 1-based number of the line at `at`.
+        indent: the white space before `at` in its line; None if there is more than that.
+        ended: whether the buffer holds the text's end.
+    """
+
+    def __init__(self, raw: Raw) -> None:
+        self._file = open_text(raw.path, raw.compression)
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
+        self.buffer, self.at, self.line, self.ended = "", 0, 1, False
+        self.indent: str | None = ""
+        self.more()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def more(self) -> bool:
+        """Hold more of the text; False if there is no more of it.
+
+        As much again as is held already, so that a long record is not looked at too often.
+        """
+        if self.ended:
+            return False
+        self.buffer, self.at = self.buffer[self.at :], 0
+        self.check_length(len(self.buffer))
+        piece = self._file.read(max(_PIECE, len(self.buffer)))
+        self.ended = not piece
+        self.buffer += self._decoder.decode(piece, final=self.ended)
+        return True
+
+    def check_length(self, to: int) -> None:
+        """Refuse the file if a record from `at` to that place is too long."""
+        if to - self.at > MAX_RECORD_BYTES:
+            raise Refused(
+                f"the record in line {self.line} is longer than {MAX_RECORD_BYTES >> 20} MiB, the"
+                " most that one record may have"
+            )
+
+    def next(self) -> str:
+        """Go to the next character that is not white space; return it, or nothing at the end."""
+        while True:
+            found = _NOT_SPACE.search(self.buffer, self.at)
+            self.go(found.start() if found else len(self.buffer))
+            if found:
+                return self.buffer[self.at]
+            if not self.more():
+                return ""
+
+    def go(self, to: int) -> str:
+        """Move on to a place in the buffer; return the text that was passed.
+
+        Raises:
+            Refused: if that is more than one record may have.
+        """
+        self.check_length(to)
+        passed = self.buffer[self.at : to]
+        self.at = to
+        self.line += passed.count("\n")
+        before, newline, last = passed.rpartition("\n")
+        before = "" if newline else self.indent
+        self.indent = before + last if before is not None and not last.strip() else None
+        return passed
+
+
+def elements(raw: Raw) -> Iterator[Record]:
+    """The elements of a file's array, in order, in bounded memory.
+
+    An element that is not JSON ends at the comma or bracket that its own brackets and strings lead
+    to; where they lead nowhere, before the next line that begins with `{` as far in as its own.
+
+    Yields:
+        Records to be judged, or with reason `broken_array` where the array itself is broken.
+
+    Raises:
+        Refused: if an element is too long.
+    """
+    text = _Text(raw)
+    try:
+        text.next()
+        text.go(text.at + 1)
+        number = 0
+        while True:
+            first = text.next()
+            number += 1
+            if first == "]":
+                text.go(text.at + 1)
+                if text.next():
+                    yield _rest(text, number, "text after the array's closing ]")
+                return
+            if not first:
+                yield _rest(text, number, "the array is not closed with ]")
+                return
+            record = _element(text, number)
+            # Whoever judges the record writes into it: what it is now, the array is.
+            array_is_broken = record.reason_code is not None
+            yield record
+            if array_is_broken:
+                return
+            if text.next() == ",":
+                text.go(text.at + 1)
+    finally:
+        text.close()
+
+
+def _element(text: _Text, number: int) -> Record:
+    line, indent = text.line, text.indent or ""
+    while (end := _end_of_element(text)) is None:
+        if not text.more():
+            return _rest(text, number, "the array is not closed with ]")
+    if end != _BROKEN:
+        return Record(number, line, _bytes(text.go(end).rstrip()))
+    while (end := text.buffer.find(f"\n{indent}{{", text.at + 1)) < 0:
+        if not text.more():
+            return _rest(text, number, "nothing after it in the array can be told apart")
+    return Record(number, line, _bytes(text.go(end).rstrip().removesuffix(",")))
+
+
+def _end_of_element(text: _Text) -> int | None:
+    """Where the element ends; None if more text is needed to tell, `_BROKEN` if that won't help."""
+    try:
+        _, end = _DECODER.raw_decode(text.buffer, text.at)
+    except (ValueError, RecursionError):
+        return _end_by_brackets(text.buffer, text.at)
+    after = _NOT_SPACE.search(text.buffer, end)
+    if after is None:
+        return end if text.ended else None
+    return end if after.group() in ",]" else _end_by_brackets(text.buffer, text.at)
+
+
+def _end_by_brackets(buffer: str, at: int) -> int | None:
+    """The place of the comma or bracket that ends the element, by its brackets and strings."""
+    open_brackets: list[str] = []
+    in_string = False
+    while found := _TOKEN.search(buffer, at):
+        token, at = found.group(), found.end()
+        if in_string:
+            if token == "\n":
+                return _BROKEN
+            at += token == "\\"
+            in_string = token != '"'
+        elif token == '"':
+            in_string = True
+        elif token in "[{":
+            open_brackets.append(token)
+        elif token in "],}" and not open_brackets:
+            return _BROKEN if token == "}" else found.start()
+        elif token in "]}" and open_brackets.pop() != _OPENED_BY[token]:
+            return _BROKEN
+    return None
+
+
+def _rest(text: _Text, number: int, message: str) -> Record:
+    line = text.line
+    while text.more():
+        pass
+    rest = text.go(len(text.buffer)).rstrip()
+    record = Record(number, line, _bytes(rest))
+    record.reject("broken_array", message)
+    return record
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+READER = Reader("json_array", read)

@@ -1,0 +1,276 @@
+"""Judges one JSON record at a time, for files that DuckDB cannot read in one go.
+
+Python's parser judges first, because it is quick to call. Where it finds a record not to be JSON,
+DuckDB is asked: it also takes a comma before a closing bracket, `nan` and deep nesting, and takes
+them in clean files, so that whether a record lands must not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from casebook.readers.json_keys import Keys
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BATCH_RECORDS = 4096
+_BATCH_BYTES = 4 << 20
+_SMALLEST_OBJECT_LIMIT = 16 << 20
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_GROUP_RECORDS = 64
+_SEPARATOR = secrets.token_hex(16)
+_BETWEEN = f',"{_SEPARATOR}",'.encode()
+_LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
+
+
+@dataclass(slots=True)
+class Record:
+    """One record of a JSON file.
+
+    Attributes:
+        number: its 1-based number in the file.
+        first_line: the 1-based number of the line that it begins in.
+        raw: its bytes, exactly as they stand in the file; a line's end may be among them.
+        payload: a JSON object on one line that DuckDB reads, if the record is good.
+        reason_code: why it is not, else None.
+        message: the reason, for people.
+    """
+
+    number: int
+    first_line: int
+    raw: bytes
+    payload: bytes | None = None
+    reason_code: str | None = None
+    message: str = ""
+
+    def reject(self, reason_code: str, message: str) -> None:
+        """Mark the record as bad."""
+        self.payload, self.reason_code, self.message = None, reason_code, message
+
+
+class _Repeating(dict):
+    """An object in which a key stands more than once; the last one counts."""
+
+
+class _Members(list):
+    """An object as pairs of key and value, in the order of the text."""
+
+
+class _Literal(str):
+    """A number, spelled as in the text."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else _Repeating(members)
+
+
+_JUDGE = json.JSONDecoder(object_pairs_hook=_object)
+_scan = _JUDGE.scan_once
+_KEEP = json.JSONDecoder(
+    object_pairs_hook=_Members, parse_int=_Literal, parse_float=_Literal, parse_constant=_Literal
+)
+
+
+def judge_all(
+    records: Iterable[Record], keys: Keys, connection: duckdb.DuckDBPyConnection, folder: Path
+) -> Iterator[Record]:
+    """Judge records, in order.
+
+    Args:
+        records: records as they were found; those that already have a reason are passed on.
+        keys: which keys hold which declared column.
+        connection: the DuckDB connection to ask for a second opinion.
+        folder: for temporary files.
+
+    Yields:
+        The same records, each with a payload or a reason.
+    """
+    waiting: list[Record] = []
+    size = 0
+    for record in records:
+        waiting.append(record)
+        size += len(record.raw)
+        if len(waiting) >= _BATCH_RECORDS or size >= _BATCH_BYTES:
+            yield from _judge_batch(waiting, keys, connection, folder)
+            waiting, size = [], 0
+    yield from _judge_batch(waiting, keys, connection, folder)
+
+
+def _judge_batch(
+    records: list[Record], keys: Keys, connection: duckdb.DuckDBPyConnection, folder: Path
+) -> list[Record]:
+    for start in range(0, len(records), _GROUP_RECORDS):
+        group = records[start : start + _GROUP_RECORDS]
+        if not _pass_together(group, keys):
+            for record in group:
+                if record.reason_code is None:
+                    _judge(record, keys)
+    _ask_duckdb(records, keys, connection, folder)
+    return records
+
+
+def _pass_together(group: list[Record], keys: Keys) -> bool:
+    """Whether all records are good as they stand; told in half the time that one by one takes.
+
+    They are parsed as one array, with a text between them that none of them can know. Each record
+    is one whole value only if all of those stand between the values of the array.
+    """
+    raws = [record.raw.strip() for record in group]
+    try:
+        text = (b"[" + _BETWEEN.join(raws) + b"]").decode("utf-8")
+        values, end = _scan(text, 0)
+    except (ValueError, StopIteration, RecursionError):
+        return False
+    if end != len(text) or len(values) != 2 * len(raws) - 1:
+        return False
+    if any(value != _SEPARATOR for value in values[1::2]) or _SURROGATE.search(text):
+        return False
+    for value in values[::2]:
+        if type(value) is not dict or not keys.other_spellings.isdisjoint(value):
+            return False
+    for record, raw in zip(group, raws, strict=True):
+        record.payload = raw.translate(_LINE_BREAKS)
+    return True
+
+
+def _judge(record: Record, keys: Keys) -> None:
+    raw = record.raw.strip()
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte, place = raw[error.start], error.start + 1
+        record.reject("bad_bytes", f"not UTF-8: byte 0x{byte:02X} at byte {place} of the record")
+        return
+    try:
+        value, end = _scan(text, 0)
+        if end != len(text):
+            value = _JUDGE.decode(text)
+        if _SURROGATE.search(text):
+            _spell(_KEEP.decode(text)).encode("utf-8")
+    except UnicodeEncodeError:
+        record.reject("not_json", "half of a surrogate pair stands alone in a \\u escape")
+    except (ValueError, StopIteration) as error:
+        record.reject("not_json", str(error) if isinstance(error, ValueError) else "no JSON value")
+    except RecursionError:
+        record.reject("not_json", "nested too deeply")
+    else:
+        if not isinstance(value, dict):
+            record.reject("not_an_object", f"a JSON {_kind(value)} instead of an object")
+        elif type(value) is _Repeating or not keys.other_spellings.isdisjoint(value):
+            record.payload = _rewrite(_KEEP.decode(text), keys).encode("utf-8")
+        else:
+            record.payload = raw.translate(_LINE_BREAKS)
+
+
+def _ask_duckdb(
+    records: list[Record], keys: Keys, connection: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    """Let DuckDB look at the records that Python found not to be JSON."""
+    doubtful = [record for record in records if record.reason_code == "not_json"]
+    texts = [record.raw.strip().decode("utf-8") for record in doubtful]
+    for record, opinion in zip(doubtful, ask(texts, connection, folder), strict=True):
+        if opinion is not None:
+            _take_opinion(record, opinion, keys)
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What DuckDB says of a text that it takes for JSON.
+
+    Attributes:
+        minified: the same value in strict JSON, other than `nan` and the like.
+        kind: OBJECT, ARRAY, VARCHAR, …
+        keys: an object's keys, each as often as it stands there.
+    """
+
+    minified: str
+    kind: str
+    keys: list[str]
+
+
+def ask(
+    texts: list[str], connection: duckdb.DuckDBPyConnection, folder: Path
+) -> list[Opinion | None]:
+    """DuckDB's opinion of each text; None of what it does not take for JSON.
+
+    Args:
+        texts: the texts.
+        connection: the DuckDB connection to ask.
+        folder: for a temporary file.
+    """
+    if not texts:
+        return []
+    path = folder / "doubtful.jsonl"
+    with path.open("wb") as file:
+        longest = max(file.write(json.dumps({"text": t}).encode() + b"\n") for t in texts)
+    rows = connection.execute(
+        f"""
+        select
+            case when json_valid(text) then json(text) end,
+            case when json_valid(text) then json_type(text) end,
+            case when json_valid(text) then json_keys(text) end
+        from read_json(
+            $path, format = 'newline_delimited', columns = {{text: 'VARCHAR'}},
+            maximum_object_size = {max(_SMALLEST_OBJECT_LIMIT, longest + 1)}
+        )
+        """,
+        {"path": str(path)},
+    ).fetchall()
+    return [None if row[0] is None else Opinion(row[0], row[1], row[2] or []) for row in rows]
+
+
+def _take_opinion(record: Record, opinion: Opinion, keys: Keys) -> None:
+    if opinion.kind != "OBJECT":
+        record.reject("not_an_object", f"a JSON {opinion.kind.lower()} instead of an object")
+        return
+    again = Record(record.number, record.first_line, opinion.minified.encode("utf-8"))
+    _judge(again, keys)
+    declared = [key for key in opinion.keys if key in keys.column_of]
+    if again.payload is not None:
+        record.payload, record.reason_code, record.message = again.payload, None, ""
+    elif len(set(declared)) == len(declared) and keys.other_spellings.isdisjoint(declared):
+        record.payload, record.reason_code, record.message = again.raw, None, ""
+
+
+def _rewrite(members: _Members, keys: Keys) -> str:
+    """The declared columns of an object, each once, under the spelling that DuckDB looks for.
+
+    The last one counts where a key is repeated; where a column stands under two spellings, the
+    last that is not null.
+    """
+    last = _Members(dict(members).items())
+    values: dict[str, str] = {}
+    for key, value in last:
+        column = keys.column_of.get(key)
+        if column is not None and (value is not None or column not in values):
+            values[column] = _spell(value)
+    return "{" + ",".join(_spell(keys.key_of[c]) + ":" + v for c, v in values.items()) + "}"
+
+
+def _spell(value: object) -> str:
+    """A decoded value as JSON text, numbers as they were spelled."""
+    if isinstance(value, _Literal):
+        return str(value)
+    if isinstance(value, _Members):
+        return "{" + ",".join(_spell(key) + ":" + _spell(item) for key, item in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_spell, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "number"

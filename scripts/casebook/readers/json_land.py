@@ -1,0 +1,222 @@
+"""Lands JSON records: all at once by DuckDB where the file is clean, else one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from casebook.readers.base import (
+    RECORD_COLUMN,
+    Desk,
+    Raw,
+    Refused,
+    quote_name,
+    quote_text,
+)
+from casebook.readers.json_judge import Record, ask, judge_all
+from casebook.readers.json_keys import SAMPLE_RECORDS, Keys, match_keys
+
+if TYPE_CHECKING:
+    import duckdb
+
+_SMALL_FILE = 1 << 20
+_DOUBTFUL_BYTES = 4 << 20
+_SMALLEST_OBJECT_LIMIT = 16 << 20
+_ROW_GROUP_BYTES = 32 << 20
+
+
+def find_keys(raw: Raw, desk: Desk, form: str, records: Iterable[Record]) -> Keys:
+    """Match the keys of a file's first records to the declared columns.
+
+    DuckDB looks at larger files; where it cannot, and for small ones, Python does.
+
+    Args:
+        raw: the file.
+        desk: where to work.
+        form: DuckDB's word for the format, `newline_delimited` or `array`.
+        records: the file's records, not judged yet.
+
+    Raises:
+        Refused: if there are objects among them, and none of them has a required column.
+    """
+    import duckdb
+
+    compression = raw.compression or "uncompressed"
+    if raw.path.stat().st_size >= _SMALL_FILE:
+        try:
+            row = desk.connection.execute(
+                f"""
+                select
+                    count(*) filter (where json_type(json) = 'OBJECT'),
+                    list_distinct(flatten(list(json_keys(json))))
+                from (
+                    select json
+                    from read_json_objects($path, format = $form, compression = $compression)
+                    limit {SAMPLE_RECORDS}
+                )
+                """,
+                {"path": str(raw.path), "form": form, "compression": compression},
+            ).fetchone()
+            if row is not None:
+                return match_keys(raw.table, row[1] or [], row[0])
+        except duckdb.Error:
+            pass
+    objects, found = _look_at(islice(records, SAMPLE_RECORDS), desk)
+    return match_keys(raw.table, found, objects)
+
+
+def _look_at(records: Iterable[Record], desk: Desk) -> tuple[int, set[str]]:
+    """How many of the records are objects, and their keys."""
+    objects, found = 0, set()
+    doubtful: list[str] = []
+    size = 0
+    for record in records:
+        try:
+            text = record.raw.strip().decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            doubtful.append(text)
+            size += len(text)
+            if size > _DOUBTFUL_BYTES:
+                objects += _add_opinions(doubtful, desk, found)
+                doubtful, size = [], 0
+            continue
+        if isinstance(value, dict):
+            objects += 1
+            found.update(value)
+    return objects + _add_opinions(doubtful, desk, found), found
+
+
+def _add_opinions(texts: list[str], desk: Desk, found: set[str]) -> int:
+    objects = [
+        opinion
+        for opinion in ask(texts, desk.connection, desk.folder)
+        if opinion is not None and opinion.kind == "OBJECT"
+    ]
+    found.update(*(opinion.keys for opinion in objects))
+    return len(objects)
+
+
+def land_at_once(raw: Raw, desk: Desk, form: str, keys: Keys) -> int | None:
+    """Let DuckDB read and write the whole file.
+
+    Args:
+        raw: the file.
+        desk: where to work.
+        form: DuckDB's word for the format, `newline_delimited` or `array`.
+        keys: the file's keys.
+
+    Returns:
+        The number of rows landed, or None where DuckDB cannot read the file.
+    """
+    import duckdb
+
+    if keys.other_spellings:
+        return None
+    columns = [f"{quote_name(key)} as {quote_name(column)}" for column, key in keys.key_of.items()]
+    query = f"""
+        select {", ".join(columns)}, null::bigint as {RECORD_COLUMN}
+        from read_json(
+            $path, format = $form, compression = $compression, columns = $columns
+        )
+    """
+    parameters = {
+        "path": str(raw.path),
+        "form": form,
+        "compression": raw.compression or "uncompressed",
+        "columns": dict.fromkeys(keys.key_of.values(), "VARCHAR"),
+    }
+    try:
+        return _copy(desk.connection, query, parameters, desk.landed, 122880)
+    except duckdb.Error:
+        return None
+
+
+def count_empty_rows(raw: Raw, desk: Desk) -> int:
+    """Landed rows without a value in any column: DuckDB takes a bare `null` for such a record."""
+    tests = " and ".join(f"{quote_name(column.name)} is null" for column in raw.table.columns)
+    row = desk.connection.execute(
+        f"select count(*) from read_parquet($path) where {tests}", {"path": str(desk.landed)}
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def land_one_by_one(raw: Raw, desk: Desk, records: Iterable[Record], keys: Keys) -> int:
+    """Judge each record, put the bad ones into quarantine and land the others.
+
+    The good ones are handed to DuckDB as they stand in the file, so that their values land exactly
+    as they would from a clean file.
+
+    Args:
+        raw: the file.
+        desk: where to work.
+        records: the file's records, not judged yet.
+        keys: the file's keys.
+
+    Returns:
+        The number of rows landed.
+
+    Raises:
+        Refused: if DuckDB and the judge do not agree.
+    """
+    import duckdb
+
+    spool = desk.folder / "good.jsonl"
+    good, size, longest = 0, 0, 0
+    with spool.open("wb") as file:
+        for record in judge_all(records, keys, desk.connection, desk.folder):
+            if record.payload is None:
+                desk.quarantine.add(
+                    record.number,
+                    record.first_line,
+                    record.reason_code or "not_json",
+                    record.message,
+                    record.raw.rstrip(b"\r\n"),
+                )
+                continue
+            length = file.write(b'{"n":%d,"r":%s}\n' % (record.number, record.payload))
+            good += 1
+            size += length
+            longest = max(longest, length)
+    columns = [
+        f"r.{quote_name(key)} as {quote_name(column)}" for column, key in keys.key_of.items()
+    ]
+    fields = ", ".join(f"{quote_name(key)} VARCHAR" for key in keys.key_of.values())
+    query = f"""
+        select {", ".join(columns)}, n as {RECORD_COLUMN}
+        from read_json(
+            $path, format = 'newline_delimited',
+            columns = {{n: 'BIGINT', r: {quote_text(f"STRUCT({fields})")}}},
+            maximum_object_size = {max(_SMALLEST_OBJECT_LIMIT, longest + 1)}
+        )
+    """
+    rows = max(2048, min(122880, _ROW_GROUP_BYTES * good // max(size, 1)))
+    try:
+        landed = _copy(desk.connection, query, {"path": str(spool)}, desk.landed, rows)
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        raise Refused(f"a record cannot be landed: {str(error).splitlines()[0]}") from error
+    if landed != good:
+        raise Refused(f"{good} good records were found, but {landed} rows landed")
+    spool.unlink()
+    return landed
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: dict[str, object],
+    target: Path,
+    row_group: int,
+) -> int:
+    row = connection.execute(
+        f"copy ({query}) to {quote_text(target)}"
+        f" (format parquet, compression zstd, row_group_size {row_group})",
+        parameters,
+    ).fetchone()
+    return row[0] if row else 0

@@ -1,0 +1,86 @@
+"""JSON lines: one object a line; blank lines count for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from casebook.measure import open_text
+from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
+from casebook.readers.json_judge import Record
+from casebook.readers.json_land import (
+    count_empty_rows,
+    find_keys,
+    land_at_once,
+    land_one_by_one,
+)
+
+_FORM = "newline_delimited"
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass
+class _Lines:
+    """The lines of a file that are not blank.
+
+    Attributes:
+        total: lines seen so far, blank ones too.
+        blank: blank ones among them.
+    """
+
+    raw: Raw
+    total: int = 0
+    blank: int = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        self.total = self.blank = 0
+        with open_text(self.raw.path, self.raw.compression) as text:
+            while line := text.readline(MAX_RECORD_BYTES + 1):
+                self.total += 1
+                if len(line) > MAX_RECORD_BYTES:
+                    raise Refused(
+                        f"line {self.total} is longer than {MAX_RECORD_BYTES >> 20} MiB, the most"
+                        " that one record may have"
+                    )
+                if self.total == 1:
+                    line = line.removeprefix(_BOM)
+                if line.isspace() or not line:
+                    self.blank += 1
+                else:
+                    yield Record(self.total - self.blank, self.total, line)
+
+
+def read(raw: Raw, desk: Desk) -> Reading:
+    """Land a file of JSON lines.
+
+    DuckDB reads it at once, if the rows landed are as many as the lines that an independent pass
+    counted, less the blank ones. If not, or if DuckDB cannot read it, each line is judged by
+    itself; then the lines landed, quarantined and blank must be as many as that pass counted.
+
+    Raises:
+        Refused: if no record has a required column, or a line is too long.
+    """
+    keys = find_keys(raw, desk, _FORM, _Lines(raw))
+    landed = land_at_once(raw, desk, _FORM, keys)
+    lines = raw.measured().lines
+    if landed is not None and _is_whole(raw, desk, landed, lines):
+        return Reading(landed, landed, keys.ignored)
+    records = _Lines(raw)
+    landed = land_one_by_one(raw, desk, records, keys)
+    return Reading(lines - records.blank, landed, keys.ignored)
+
+
+def _is_whole(raw: Raw, desk: Desk, landed: int, lines: int) -> bool:
+    """Whether DuckDB landed every line that is not blank, and none that is not an object."""
+    if landed == lines and not count_empty_rows(raw, desk):
+        return True
+    blank = nulls = 0
+    with open_text(raw.path, raw.compression) as text:
+        for line in text:
+            content = line.strip()
+            blank += not content
+            nulls += content == b"null"
+    return landed == lines - blank and not nulls
+
+
+READER = Reader("json_lines", read)

@@ -1,0 +1,67 @@
+"""Generated raw files: realistic, deliberately dirty, and the same bytes every time.
+
+One module per source. Each has `FILES`, the paths that it writes, and `write`, which writes them
+and reports what it planted. Only `Random.random` is drawn from, and no engine's hash function, so
+that another version of Python or DuckDB writes the same records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from casebook.errors import CasebookError
+from casebook.sample import blog
+from casebook.sample.files import check_folder
+from casebook.sample.report import SampleReport, TableReport
+from casebook.sample.votes import write_votes, write_votes_of_day
+
+__all__ = [
+    "SampleReport",
+    "TableReport",
+    "write_sample",
+    "write_votes",
+    "write_votes_of_day",
+]
+
+SOURCES = (blog,)
+
+
+def write_sample(
+    out_dir: Path,
+    scale: float = 1.0,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> SampleReport:
+    """Write raw files for every source, laid out like `raw/`.
+
+    Args:
+        out_dir: the folder to write to: none yet, an empty one, or an earlier sample, which is
+            written over.
+        scale: how many times the base number of records (5,000 votes). The files stay the same
+            in number and grow. A whole number multiplies each planted share exactly. Below 1 some
+            kinds of bad records do not occur.
+        progress: called now and then with the records written so far and those to write in all.
+
+    Returns:
+        What was planted, table by table.
+
+    Raises:
+        CasebookError: if the scale is not above 0, or the folder holds anything else.
+    """
+    if not 0 < scale < float("inf"):
+        raise CasebookError(f"a sample at scale {scale} has no records", fix="give a scale above 0")
+    names = [name for source in SOURCES for name in source.FILES]
+    check_folder(out_dir, names)
+    total = sum(source.count_records(scale) for source in SOURCES)
+    written = 0
+
+    def advance(records: int) -> None:
+        nonlocal written
+        written += records
+        if progress:
+            progress(written, total)
+
+    tables = [table for source in SOURCES for table in source.write(out_dir, scale, advance)]
+    size_bytes = sum((out_dir / name).stat().st_size for name in names)
+    return SampleReport(out_dir, scale, size_bytes, tables)

@@ -1,0 +1,209 @@
+"""The lake's layout, its ledger and its locks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import duckdb
+import pytest
+from casebook.errors import CasebookError
+from casebook.lake import (
+    Lake,
+    LedgerEntry,
+    decode,
+    encode,
+    fits,
+    landed_name,
+    write_json,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1)
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+
+
+def entry(source_file: str = "s/t/a.jsonl", **more: object) -> LedgerEntry:
+    return LedgerEntry(
+        source_file=source_file,
+        source_name="s",
+        table_name="t",
+        format="json_lines",
+        size_bytes=1,
+        modified_ns=2,
+        file_hash="ab",
+        declaration="cd",
+        state="new",
+        **more,
+    )
+
+
+@given(PATHS)
+def test_decode_is_the_inverse_of_encode(path: str) -> None:
+    assert decode(encode(path)) == path
+
+
+@given(PATHS)
+def test_duckdb_decodes_what_encode_wrote(path: str) -> None:
+    assert duckdb.execute("select url_decode(?)", [encode(path)]).fetchall() == [(path,)]
+
+
+@given(PATHS)
+def test_encoded_names_mean_nothing_to_readers(path: str) -> None:
+    for name in encode(path).split("/"):
+        assert name[0] not in "_. "
+        assert not set(name) & set("*?[]{}=%#'\"\\") - {"%"}
+
+
+@given(st.binary(min_size=1).filter(lambda b: b"\0" not in b))
+def test_names_that_are_not_utf8_can_be_encoded(raw: bytes) -> None:
+    path = os.fsdecode(raw)
+    assert os.fsencode(decode(encode(path))) == raw
+
+
+def test_landed_names_have_one_length_and_sort_by_time() -> None:
+    at = datetime(2024, 2, 3, 4, 5, 6, 7, tzinfo=timezone.utc)
+    names = [landed_name("f" * 64, at + timedelta(microseconds=n)) for n in (0, 1, 10**6)]
+    assert names[0] == "f" * 64 + "-20240203T040506000007.parquet"
+    assert {len(name) for name in names} == {94}
+    assert names == sorted(names)
+
+
+def test_landed_names_are_in_utc() -> None:
+    zone = timezone(timedelta(hours=5))
+    assert "20240202T230000" in landed_name("f" * 64, datetime(2024, 2, 3, 4, tzinfo=zone))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("a" * 255, True), ("a" * 256, False), ("é" * 43, False), ("a/" * 1600 + "a", False)],
+)
+def test_a_path_fits_if_folders_can_be_named_after_it(path: str, expected: bool) -> None:
+    assert fits(path) == expected
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "é" * 200, "_x=1/.y", "a/" * 2000 + "a", "~ab"])
+def test_an_entry_is_read_as_it_was_committed(tmp_path: Path, name: str) -> None:
+    lake = Lake(tmp_path)
+    written = entry(f"s/t/{name}", columns_ignored=["é", "\0"], replaced_files=[{"file": "x"}])
+    assert lake.read_entry("s", "t", f"s/t/{name}") is None
+    lake.commit(written)
+    assert lake.read_entry("s", "t", f"s/t/{name}") == written
+    assert lake.entries() == [written]
+
+
+def test_entries_are_in_byte_order(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    names = ["s/t/B", "s/t/a", "s/t/a/b", "s/t/a.b", "s/t/é"]
+    for name in names:
+        if name != "s/t/a":
+            lake.commit(entry(name))
+    found = [e.source_file for e in lake.entries()]
+    assert found == sorted(found, key=str.encode) and len(found) == 4
+
+
+def test_an_unknown_field_of_an_entry_is_ignored(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.commit(entry())
+    path = lake.entry_path("s", "t", "s/t/a.jsonl")
+    path.write_text(path.read_text().replace("{", '{"later": 1,', 1))
+    assert lake.entries() == [entry()]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"source_file": "x"}'])
+def test_a_broken_entry_says_how_to_mend_it(tmp_path: Path, content: str) -> None:
+    lake = Lake(tmp_path)
+    lake.commit(entry())
+    lake.entry_path("s", "t", "s/t/a.jsonl").write_text(content)
+    with pytest.raises(CasebookError, match="delete it"):
+        lake.entries()
+
+
+def test_write_json_replaces_a_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.json"
+    write_json(path, {"a": "é"})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": "x" * 100_000, "b": object()})
+    assert path.read_text() == '{\n "a": "\\u00e9"\n}'
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_lake_remembers_its_raw_folder(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "link").symlink_to("raw")
+    lake = Lake(tmp_path / "lake")
+    lake.check_raw_folder(tmp_path / "raw")
+    lake.check_raw_folder(tmp_path / "link")
+    with pytest.raises(CasebookError, match="--lake"):
+        lake.check_raw_folder(tmp_path / "other")
+
+
+def python(code: str, *arguments: object) -> subprocess.Popen:
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path\n" + code,
+            *map(str, arguments),
+        ],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+    )
+
+
+HOLD = """
+from casebook.lake import Lake
+with Lake(Path(sys.argv[1])).file_lock(sys.argv[2]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_lock_of_a_file_keeps_others_out_until_it_is_freed(tmp_path: Path) -> None:
+    holder = python(HOLD, tmp_path, "a")
+    assert holder.stdout.readline() == "held\n"
+    other = python(HOLD, tmp_path, "b")
+    assert other.stdout.readline() == "held\n"
+    waiting = python(HOLD, tmp_path, "a")
+    time.sleep(0.3)
+    assert waiting.poll() is None
+    holder.kill()
+    assert waiting.stdout.readline() == "held\n"
+    for process in (holder, other, waiting):
+        process.communicate()
+
+
+def test_the_workspace_is_gone_afterwards(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with lake.workspace() as folder, lake.workspace() as another:
+        assert folder != another
+        (folder / "x").write_text("x")
+        assert folder.is_dir() and another.is_dir()
+    assert list((tmp_path / "_tmp").iterdir()) == []
+
+
+def test_the_workspace_of_a_killed_loader_is_removed_and_of_a_living_one_kept(
+    tmp_path: Path,
+) -> None:
+    work = """
+from casebook.lake import Lake
+with Lake(Path(sys.argv[1])).workspace() as folder:
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+    killed, living = python(work, tmp_path), python(work, tmp_path)
+    of_killed = Path(killed.stdout.readline().strip())
+    of_living = Path(living.stdout.readline().strip())
+    killed.kill()
+    killed.communicate()
+    assert of_killed.is_dir()
+    Lake(tmp_path).remove_abandoned()
+    assert not of_killed.exists()
+    assert of_living.is_dir()
+    living.communicate()

@@ -1,0 +1,569 @@
+"""The loader: what it does with a raw file, from the first time it sees it to the last."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import duckdb
+import pytest
+from casebook.errors import CasebookError
+from casebook.lake import encode
+from casebook.load import FileResult
+from loading import SOURCES, Workshop, lines
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def states(shop: Workshop, *tables: str, **options: bool) -> dict[str, str]:
+    report = shop.load(*tables, **options)
+    found = {r.entry.source_file.removeprefix("shop/orders/"): r.entry.state for r in report.files}
+    return found | {e.source_file.removeprefix("shop/orders/"): e.state for e in report.gone}
+
+
+def test_a_new_file_is_landed_with_its_ledger_entry(shop: Workshop) -> None:
+    content = lines({"Id": 1, "Amount": "2.5", "Weight": 3}, {"Id": 2, "Note": "x"})
+    path = shop.write("2024/a.jsonl", content)
+    report = shop.load()
+    entry = shop.entry("2024/a.jsonl")
+    assert [result.entry for result in report.files] == [entry]
+    assert report.files[0].bytes == len(content)
+    assert report.exit_status == 0
+    assert (entry.state, entry.format, entry.size_bytes) == ("new", "json_lines", len(content))
+    assert (entry.records, entry.landed, entry.quarantined) == (2, 2, 0)
+    assert entry.modified_ns == path.stat().st_mtime_ns
+    assert entry.columns_ignored == ["Weight"]
+    assert entry.rejected_file is None and entry.refusal is None
+    folder = f"shop/orders/{encode('shop/orders/2024/a.jsonl')}"
+    at = datetime.fromisoformat(str(entry.loaded_at))
+    name = f"{entry.file_hash}-{at:%Y%m%dT%H%M%S%f}.parquet"
+    assert entry.landed_file == f"{folder}/{name}"
+    assert shop.landed("2024/a.jsonl") == [(1, "1", "2.5", None), (2, "2", None, "x")]
+    assert shop.went_fast("2024/a.jsonl")
+
+
+def test_landed_files_have_the_declared_columns_and_the_record_number(shop: Workshop) -> None:
+    entry = shop.load_one(lines({"Id": 1}))
+    path = str(shop.settings.lake / str(entry.landed_file))
+    described = duckdb.execute("describe from read_parquet(?)", [path]).fetchall()
+    assert [(name, kind) for name, kind, *_ in described] == [
+        ("Id", "VARCHAR"),
+        ("Amount", "VARCHAR"),
+        ("Note", "VARCHAR"),
+        ("_source_record", "BIGINT"),
+    ]
+
+
+def test_a_second_load_changes_nothing_but_says_unchanged(shop: Workshop) -> None:
+    shop.write("a.jsonl", lines({"Id": 1}))
+    shop.write("b.jsonl", lines({"Id": 2}, b"{"))
+    assert states(shop) == {"a.jsonl": "new", "b.jsonl": "new"}
+    landed = shop.files_in_lake()
+    assert states(shop) == {"a.jsonl": "unchanged", "b.jsonl": "unchanged"}
+    before = shop.copy_of_lake()
+    assert states(shop) == {"a.jsonl": "unchanged", "b.jsonl": "unchanged"}
+    assert shop.copy_of_lake() == before
+    assert shop.files_in_lake() == landed
+
+
+def test_an_unchanged_load_does_not_need_duckdb(shop: Workshop) -> None:
+    import subprocess
+    import sys
+
+    shop.load_one(lines({"Id": 1}))
+    shop.load()
+    code = (
+        "import sys; from pathlib import Path; from casebook.load import load;"
+        "from casebook.settings import Settings; root = Path(sys.argv[1]);"
+        "s = Settings(root, root / 'raw', root / 'lake', root / 'w.db');"
+        "assert load(s).files[0].entry.state == 'unchanged'; assert 'duckdb' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(shop.root)], check=True)
+
+
+def test_a_touched_file_is_unchanged(shop: Workshop) -> None:
+    first = shop.load_one(lines({"Id": 1}))
+    os.utime(shop.folder / "a.jsonl", ns=(1, 1))
+    assert states(shop) == {"a.jsonl": "unchanged"}
+    entry = shop.entry()
+    assert (entry.landed_file, entry.modified_ns) == (first.landed_file, 1)
+
+
+def test_other_bytes_of_the_same_size_and_time_are_found_by_verify(shop: Workshop) -> None:
+    shop.load_one(lines({"Id": 1}))
+    path = shop.folder / "a.jsonl"
+    time = path.stat().st_mtime_ns
+    path.write_bytes(lines({"Id": 2}))
+    os.utime(path, ns=(time, time))
+    assert states(shop) == {"a.jsonl": "unchanged"}
+    assert states(shop, verify=True) == {"a.jsonl": "amended"}
+    assert shop.landed() == [(1, "2", None, None)]
+
+
+def test_a_file_that_grew_is_appended_if_its_old_bytes_are_still_there(shop: Workshop) -> None:
+    shop.load_one(lines({"Id": 1}))
+    assert shop.load_one(lines({"Id": 1}, {"Id": 2})).state == "appended"
+    assert shop.landed() == [(1, "1", None, None), (2, "2", None, None)]
+    assert shop.load_one(lines({"Id": 3}, {"Id": 2}, {"Id": 4})).state == "amended"
+    assert [row[1] for row in shop.landed()] == ["3", "2", "4"]
+
+
+def test_an_empty_file_that_grew_is_appended(shop: Workshop) -> None:
+    shop.load_one(b"")
+    assert shop.load_one(lines({"Id": 1})).state == "appended"
+
+
+def test_a_changed_archive_is_compared_by_its_own_bytes(shop: Workshop) -> None:
+    first = gzip.compress(lines({"Id": 1}))
+    path = shop.folder / "a.jsonl.gz"
+    path.write_bytes(first)
+    shop.load()
+    path.write_bytes(first + gzip.compress(lines({"Id": 2})))
+    assert states(shop) == {"a.jsonl.gz": "appended"}
+    assert [row[1] for row in shop.landed("a.jsonl.gz")] == ["1", "2"]
+
+
+def test_an_amended_file_replaces_its_records_and_keeps_the_old_file_a_day(shop: Workshop) -> None:
+    first = shop.load_one(lines({"Id": 1}, b"{bad"))
+    second = shop.load_one(lines({"Id": 2}, {"Id": 33}))
+    assert second.state == "amended"
+    assert (second.landed_file, second.rejected_file) != (first.landed_file, first.rejected_file)
+    assert [old["file"] for old in second.replaced_files] == [
+        first.landed_file,
+        first.rejected_file,
+    ]
+    assert set(shop.files_in_lake()) == {
+        second.landed_file,
+        first.landed_file,
+        first.rejected_file,
+    }
+
+
+def test_files_that_were_replaced_more_than_a_day_ago_are_deleted(shop: Workshop) -> None:
+    first = shop.load_one(lines({"Id": 1}, b"{bad"))
+    second = shop.load_one(lines({"Id": 2}, {"Id": 33}))
+    shop.load()
+    entry = shop.entry()
+    old = datetime.now(timezone.utc) - timedelta(hours=25)
+    entry.replaced_files[0]["replaced_at"] = f"{old:%Y-%m-%dT%H:%M:%S.%f}"
+    shop.lake.commit(entry)
+    assert states(shop) == {"a.jsonl": "unchanged"}
+    assert [gone["file"] for gone in shop.entry().replaced_files] == [first.rejected_file]
+    assert set(shop.files_in_lake()) == {second.landed_file, first.rejected_file}
+
+
+def test_what_a_killed_loader_left_is_deleted_when_the_file_lands(shop: Workshop) -> None:
+    folder = shop.lake.landed_folder("shop", "orders", "shop/orders/a.jsonl")
+    rejected = shop.lake.rejected_folder("shop", "orders", "shop/orders/a.jsonl")
+    for orphan in (folder / "0-1.parquet", rejected / "0-1.parquet"):
+        orphan.parent.mkdir(parents=True)
+        orphan.write_bytes(b"left")
+    entry = shop.load_one(lines({"Id": 1}))
+    assert shop.files_in_lake() == [entry.landed_file]
+
+
+def test_a_shrunk_file_is_refused_and_what_was_landed_is_kept(shop: Workshop) -> None:
+    first = shop.load_one(lines({"Id": 1}, {"Id": 2}))
+    shop.write("a.jsonl", lines({"Id": 1}))
+    report = shop.load()
+    entry = shop.entry()
+    assert report.exit_status == 1 and [r.entry for r in report.refused] == [entry]
+    assert entry.state == "shrunk"
+    assert "from 20 to 10 bytes" in str(entry.refusal)
+    for name in ("landed_file", "file_hash", "size_bytes", "records", "landed", "loaded_at"):
+        assert getattr(entry, name) == getattr(first, name), name
+    assert states(shop) == {"a.jsonl": "shrunk"}
+
+
+def test_a_shrunk_file_lands_where_that_is_allowed(shop: Workshop) -> None:
+    shop.load_one(lines({"Id": 1}, {"Id": 2}))
+    shop.write("a.jsonl", lines({"Id": 1}))
+    report = shop.load(allow_shrink=True)
+    assert report.exit_status == 0
+    entry = shop.entry()
+    assert (entry.state, entry.refusal, entry.size_bytes) == ("shrunk", None, 10)
+    assert shop.landed() == [(1, "1", None, None)]
+    assert states(shop) == {"a.jsonl": "unchanged"}
+
+
+def test_a_shrunk_file_that_grows_back_is_unchanged(shop: Workshop) -> None:
+    first = shop.load_one(lines({"Id": 1}, {"Id": 2}))
+    shop.write("a.jsonl", lines({"Id": 1}))
+    shop.load()
+    entry = shop.load_one(lines({"Id": 1}, {"Id": 2}))
+    assert (entry.state, entry.refusal) == ("unchanged", None)
+    assert entry.landed_file == first.landed_file
+
+
+def test_another_declaration_lands_the_same_bytes_again(shop: Workshop) -> None:
+    first = shop.load_one(lines({"Id": 1, "Weight": 5}))
+    shop.declare(SOURCES + "          - name: Weight\n")
+    assert states(shop) == {"a.jsonl": "redeclared"}
+    second = shop.entry()
+    assert second.landed_file != first.landed_file
+    assert (second.file_hash, second.columns_ignored) == (first.file_hash, [])
+    path = str(shop.settings.lake / str(second.landed_file))
+    assert duckdb.execute("select Weight from read_parquet(?)", [path]).fetchall() == [("5",)]
+    assert states(shop) == {"a.jsonl": "unchanged"}
+
+
+def test_a_description_is_no_other_declaration(shop: Workshop) -> None:
+    shop.load_one(lines({"Id": 1}))
+    shop.declare(SOURCES.replace("- name: Note", "- name: Note\n            description: n"))
+    assert states(shop) == {"a.jsonl": "unchanged"}
+
+
+def test_a_file_that_is_gone_keeps_its_records(shop: Workshop) -> None:
+    first = shop.load_one(lines({"Id": 1}))
+    (shop.folder / "a.jsonl").unlink()
+    report = shop.load()
+    assert report.exit_status == 0
+    assert [entry.source_file for entry in report.gone] == ["shop/orders/a.jsonl"]
+    assert shop.entry().state == "gone"
+    assert shop.entry().landed_file == first.landed_file
+    assert shop.landed() == [(1, "1", None, None)]
+    before = shop.copy_of_lake()
+    assert len(shop.load().gone) == 1
+    assert shop.copy_of_lake() == before
+
+
+def test_a_file_that_comes_back_is_unchanged(shop: Workshop) -> None:
+    path = shop.write("a.jsonl", lines({"Id": 1}))
+    shop.load()
+    path.rename(shop.root / "a")
+    shop.load()
+    (shop.root / "a").rename(path)
+    assert states(shop) == {"a.jsonl": "unchanged"}
+    assert shop.entry().state == "unchanged"
+
+
+def test_a_file_whose_landed_file_is_missing_is_landed_again(shop: Workshop) -> None:
+    first = shop.load_one(lines({"Id": 1}))
+    (shop.settings.lake / str(first.landed_file)).unlink()
+    assert states(shop) == {"a.jsonl": "new"}
+    assert shop.landed() == [(1, "1", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.xlsx", b"PK", "no reader for .xlsx"),
+        ("a.csv", b"Id\n1\n", "no reader for .csv"),
+        ("a.csv.gz", b"Id\n1\n", "no reader for .csv"),
+        ("README", b"hello", "no reader for a file without an extension"),
+        ("a.jsonl", lines({"Amount": 1}), "required column Id"),
+        ("a.json", b'[{"Amount": 1}]', "required column Id"),
+        ("a.jsonl", lines({}), "required column Id"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_and_others_load(
+    shop: Workshop, name: str, content: bytes, reason: str
+) -> None:
+    shop.write(name, content)
+    shop.write("other.jsonl", lines({"Id": 1}))
+    report = shop.load()
+    assert report.exit_status == 1
+    entry = shop.entry(name)
+    assert (entry.state, entry.landed_file, entry.records) == ("refused", None, 0)
+    assert reason in str(entry.refusal) and "\n" not in str(entry.refusal)
+    assert shop.entry("other.jsonl").state == "new"
+    before = shop.copy_of_lake()
+    assert shop.load().exit_status == 1
+    assert {k: v for k, v in shop.copy_of_lake().items() if "other" not in k} == {
+        k: v for k, v in before.items() if "other" not in k
+    }
+
+
+def test_a_refused_file_that_is_mended_is_new(shop: Workshop) -> None:
+    shop.load_one(lines({"Amount": 1}))
+    assert shop.load_one(lines({"Id": 1})).state == "new"
+    assert shop.entry().refusal is None
+
+
+def test_a_refused_later_version_keeps_what_was_landed(shop: Workshop) -> None:
+    first = shop.load_one(lines({"Id": 1}))
+    entry = shop.load_one(lines({"Amount": 1}, {"Amount": 2}))
+    assert entry.state == "refused" and "required column" in str(entry.refusal)
+    for name in ("landed_file", "file_hash", "size_bytes", "records", "landed", "loaded_at"):
+        assert getattr(entry, name) == getattr(first, name), name
+    assert shop.landed() == [(1, "1", None, None)]
+    assert shop.load_one(lines({"Id": 1})).state == "unchanged"
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "garbage after it", "not gzip"])
+@pytest.mark.parametrize("kind", ["lines", "array"])
+def test_a_damaged_archive_is_refused_and_nothing_is_landed(
+    shop: Workshop, damage: str, kind: str
+) -> None:
+    numbers = [{"Id": n, "Note": str(hash(str(n)))} for n in range(20_000)]
+    text = lines(*numbers)
+    if kind == "array":
+        text = b"[" + text.strip().replace(b"\n", b",\n") + b"]"
+    packed = bytearray(gzip.compress(text))
+    if damage == "cut":
+        packed = packed[: len(packed) // 2]
+    elif damage == "flipped":
+        packed[len(packed) // 2] ^= 0xFF
+    elif damage == "garbage after it":
+        packed += b"garbage"
+    else:
+        packed = bytearray(text)
+    name = "a.jsonl.gz" if kind == "lines" else "a.json.gz"
+    (shop.folder / name).write_bytes(packed)
+    report = shop.load()
+    entry = shop.entry(name)
+    assert report.exit_status == 1
+    assert entry.state == "refused" and "archive" in str(entry.refusal)
+    assert entry.landed_file is None
+    assert shop.files_in_lake() == []
+
+
+def test_an_archive_of_several_members_is_read_whole(shop: Workshop) -> None:
+    content = b"".join(gzip.compress(lines({"Id": n})) for n in range(5)) + b"\0" * 512
+    (shop.folder / "a.jsonl.gz").write_bytes(content)
+    shop.load()
+    assert [row[:2] for row in shop.landed("a.jsonl.gz")] == [(n + 1, str(n)) for n in range(5)]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.json", "a.jsonl.gz", "A.JSON.GZ"])
+def test_an_empty_file_is_a_delivery_of_no_records(shop: Workshop, name: str) -> None:
+    entry = shop.load_one(b"", name)
+    assert (entry.state, entry.records, entry.refusal) == ("new", 0, None)
+    assert shop.landed(name) == []
+
+
+def test_a_link_out_of_the_raw_folder_is_refused(shop: Workshop, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "b.jsonl").write_bytes(lines({"Id": 1}))
+    (shop.folder / "a.jsonl").symlink_to(outside / "b.jsonl")
+    (shop.folder / "folder").symlink_to(outside)
+    (shop.folder / "nowhere.jsonl").symlink_to(shop.folder / "none")
+    (shop.folder / "loop").symlink_to(shop.folder)
+    report = shop.load()
+    reasons = {r.entry.source_file: str(r.entry.refusal) for r in report.files}
+    assert set(reasons) == {
+        f"shop/orders/{n}" for n in ("a.jsonl", "folder", "nowhere.jsonl", "loop")
+    }
+    assert "out of the raw folder" in reasons["shop/orders/a.jsonl"]
+    assert "out of the raw folder" in reasons["shop/orders/folder"]
+    assert "No such file" in reasons["shop/orders/nowhere.jsonl"]
+    assert "back to a folder" in reasons["shop/orders/loop"]
+    assert report.exit_status == 1
+
+
+def test_a_link_within_the_raw_folder_is_read(shop: Workshop) -> None:
+    shop.write("a.jsonl", lines({"Id": 1}))
+    (shop.folder / "b.jsonl").symlink_to(shop.folder / "a.jsonl")
+    assert states(shop) == {"a.jsonl": "new", "b.jsonl": "new"}
+
+
+def test_the_raw_folder_itself_may_be_a_link(shop: Workshop, tmp_path: Path) -> None:
+    shop.write("a.jsonl", lines({"Id": 1}))
+    (tmp_path / "raw").rename(tmp_path / "elsewhere")
+    (tmp_path / "raw").symlink_to(tmp_path / "elsewhere")
+    assert states(shop) == {"a.jsonl": "new"}
+
+
+def test_what_is_no_regular_file_is_refused(shop: Workshop) -> None:
+    os.mkfifo(shop.folder / "a.jsonl")
+    assert states(shop) == {"a.jsonl": "refused"}
+    assert "not a regular file" in str(shop.entry().refusal)
+
+
+def test_a_path_too_long_for_the_lake_is_refused(shop: Workshop) -> None:
+    name = "é" * 100 + ".jsonl"
+    entry = shop.load_one(lines({"Id": 1}), name)
+    assert entry.state == "refused" and "too long" in str(entry.refusal)
+    assert shop.lake.entries() == [entry]
+    assert states(shop) == {name: "refused"}
+
+
+def test_a_name_that_is_not_utf8_is_refused(shop: Workshop) -> None:
+    (shop.folder / os.fsdecode(b"\xff.jsonl")).write_bytes(lines({"Id": 1}))
+    report = shop.load()
+    assert [r.entry.source_file for r in report.files] == ["shop/orders/\\xff.jsonl"]
+    assert "not UTF-8" in str(report.files[0].entry.refusal)
+    assert report.gone == []
+    assert shop.load().gone == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["[ab]*?.jsonl", "_a=1/.b%20'é\n#.jsonl".replace("/.", "/"), "x{1,2}.json", "a b.json.gz"],
+)
+def test_any_name_is_only_a_name(shop: Workshop, name: str) -> None:
+    shop.write("a1.jsonl", lines({"Id": "other"}))
+    shop.load_one(lines({"Id": 1}), name)
+    assert shop.landed(name) == [(1, "1", None, None)]
+    assert shop.entry(name).source_file == f"shop/orders/{name}"
+
+
+def test_undeclared_folders_and_dot_files_are_only_named(shop: Workshop, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    (raw / "other" / "table").mkdir(parents=True)
+    (raw / "other" / "table" / "a.jsonl").write_bytes(lines({"Id": 1}))
+    (raw / "shop" / "things").mkdir()
+    (raw / "shop" / "notes.txt").write_text("x")
+    (raw / "notes.txt").write_text("x")
+    shop.write(".hidden.jsonl", b"x")
+    shop.write(".git/a.jsonl", b"x")
+    shop.write("deep/.x", b"x")
+    report = shop.load()
+    assert report.undeclared == [
+        "notes.txt",
+        "other/",
+        "shop/notes.txt",
+        "shop/orders/.git/",
+        "shop/orders/.hidden.jsonl",
+        "shop/orders/deep/.x",
+        "shop/things/",
+    ]
+    assert (report.files, report.exit_status) == ([], 0)
+
+
+def test_files_are_in_byte_order(shop: Workshop) -> None:
+    names = ["a/b.jsonl", "a.jsonl", "a-b.jsonl", "B.jsonl", "é.jsonl", "z.jsonl"]
+    for name in names:
+        shop.write(name, lines({"Id": 1}))
+    found = [r.entry.source_file.removeprefix("shop/orders/") for r in shop.load().files]
+    assert found == sorted(names, key=str.encode)
+
+
+def two_tables(shop: Workshop) -> None:
+    shop.declare(
+        SOURCES
+        + "      - name: returns\n        columns: [{name: Id}]\n"
+        + "  - name: other\n    tables:\n      - {name: t, columns: [{name: Id}]}\n"
+    )
+    for folder in ("shop/orders", "shop/returns", "other/t"):
+        path = shop.root / "raw" / folder / "a.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(lines({"Id": 1}))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        (["shop"], {"shop/orders", "shop/returns"}),
+        (["shop.returns"], {"shop/returns"}),
+        (["other", "shop.orders"], {"other/t", "shop/orders"}),
+        ([], {"shop/orders", "shop/returns", "other/t"}),
+    ],
+)
+def test_tables_can_be_chosen(shop: Workshop, chosen: list[str], expected: set[str]) -> None:
+    two_tables(shop)
+    report = shop.load(*chosen)
+    assert {r.entry.source_file.removesuffix("/a.jsonl") for r in report.files} == expected
+    assert report.undeclared == []
+    assert set(report.counts) == {name.replace("/", ".") for name in expected}
+
+
+def test_files_of_tables_that_were_not_chosen_are_not_gone(shop: Workshop) -> None:
+    two_tables(shop)
+    shop.load()
+    (shop.root / "raw" / "other" / "t" / "a.jsonl").unlink()
+    assert shop.load("shop").gone == []
+    assert [entry.source_file for entry in shop.load("other").gone] == ["other/t/a.jsonl"]
+
+
+def test_a_table_that_is_not_declared_cannot_be_chosen(shop: Workshop) -> None:
+    with pytest.raises(CasebookError, match=r"no source declares shop\.x(.|\n)*shop\.orders"):
+        shop.load("shop.x")
+
+
+def test_a_missing_raw_folder_says_what_to_do(shop: Workshop) -> None:
+    shutil.rmtree(shop.root / "raw")
+    with pytest.raises(CasebookError, match=r"Fix: put files into raw/<source>/<table>/"):
+        shop.load()
+
+
+def test_a_lake_of_another_raw_folder_is_refused(shop: Workshop) -> None:
+    shop.load()
+    (shop.root / "raw").rename(shop.root / "raw2")
+    settings = shop.settings
+    from dataclasses import replace
+
+    from casebook.load import load
+
+    with pytest.raises(CasebookError, match="was loaded from"):
+        load(replace(settings, raw=shop.root / "raw2"))
+
+
+def test_counts_are_given_per_table(shop: Workshop) -> None:
+    shop.write("a.jsonl", lines({"Id": 1}, b"{"))
+    shop.load()
+    shop.write("b.jsonl", lines({"Id": 1}, {"Id": 2}, b"["))
+    shop.write("c.xyz", b"")
+    count = shop.load().counts["shop.orders"]
+    assert count.files == Counter(unchanged=1, new=1, refused=1)
+    assert (count.landed, count.quarantined) == (2, 1)
+    assert (count.total_landed, count.total_quarantined) == (3, 2)
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.files = self.size = self.seen = 0
+        self.results: list[FileResult] = []
+
+    def begin(self, files: int, size_bytes: int) -> None:
+        self.files, self.size = files, size_bytes
+
+    def read(self, size_bytes: int) -> None:
+        self.seen += size_bytes
+
+    def done(self, result: FileResult) -> None:
+        self.results.append(result)
+
+
+def test_progress_tells_files_and_all_bytes(shop: Workshop) -> None:
+    from casebook.load import load
+
+    shop.write("a.jsonl", lines({"Id": 1}))
+    shop.write("b.jsonl", lines({"Id": 1}, b"{"))
+    shop.write("c.xyz", b"12345")
+    for _ in range(2):
+        watch = Watch()
+        report = load(shop.settings, progress=watch)
+        assert (watch.files, watch.size) == (3, 27)
+        assert watch.seen == 27
+        assert watch.results == report.files
+
+
+def test_loading_in_two_halves_lands_the_same_as_at_once(tmp_path: Path) -> None:
+    contents = {f"{n}.jsonl": lines({"Id": n}, b"bad", {"Id": -n}) for n in range(6)}
+    halves, once = Workshop(tmp_path / "halves"), Workshop(tmp_path / "once")
+    for name in list(contents)[3:]:
+        halves.write(name, contents[name])
+    halves.load()
+    for name in list(contents)[:3]:
+        halves.write(name, contents[name])
+    halves.load()
+    for name, content in contents.items():
+        once.write(name, content)
+    once.load()
+    for name in contents:
+        assert halves.landed(name) == once.landed(name)
+        assert halves.quarantine(name) == once.quarantine(name)
+
+
+def test_nothing_temporary_is_left(shop: Workshop) -> None:
+    shop.write("b.jsonl.gz", lines({"Id": 1}, b"{"))
+    shop.write("c.xyz", b"")
+    shop.load()
+    assert list((shop.settings.lake / "_tmp").iterdir()) == []
+
+
+def test_many_small_files_land(shop: Workshop) -> None:
+    for n in range(300):
+        shop.write(f"{n:04}.jsonl", lines({"Id": n}))
+    report = shop.load()
+    assert report.counts["shop.orders"].files == Counter(new=300)
+    assert [shop.landed(f"{n:04}.jsonl")[0][1] for n in (0, 299)] == ["0", "299"]

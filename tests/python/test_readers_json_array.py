@@ -1,0 +1,247 @@
+"""JSON arrays: compact, pretty-printed, broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from casebook.readers import json_array
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from loading import Workshop
+from test_readers_json_lines import RECORDS
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+RECORDS_OF_THREE = [
+    {"Id": 1, "Note": {"a": [1, {"b": "]},{"}]}},
+    {"Id": 2, "Note": 'quote " and \\ and [{'},
+    {"Id": 3},
+]
+LANDED = [
+    (1, "1", None, '{"a":[1,{"b":"]},{"}]}'),
+    (2, "2", None, 'quote " and \\ and [{'),
+    (3, "3", None, None),
+]
+
+
+def spellings() -> dict[str, str]:
+    compact = json.dumps(RECORDS_OF_THREE, separators=(",", ":"))
+    return {
+        "compact": compact,
+        "pretty": json.dumps(RECORDS_OF_THREE, indent=2),
+        "one a line": "[\n" + ",\n".join(map(json.dumps, RECORDS_OF_THREE)) + "\n]\n",
+        "comma first": "[" + "\n, ".join(map(json.dumps, RECORDS_OF_THREE)) + "]",
+        "CRLF": json.dumps(RECORDS_OF_THREE, indent=1).replace("\n", "\r\n"),
+        "blanks around": f"\n \t\r\n{compact}\n\n ",
+        "a BOM": "\ufeff" + compact,
+        "a BOM and blanks": "\ufeff  \n" + compact,
+    }
+
+
+@pytest.mark.parametrize("spelling", spellings())
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+def test_an_array_lands_with_its_elements_numbered(
+    shop: Workshop, name: str, spelling: str
+) -> None:
+    entry = shop.load_one(spellings()[spelling], name)
+    assert (entry.format, entry.records, entry.landed) == ("json_array", 3, 3)
+    assert shop.landed(name) == LANDED
+    assert shop.went_fast(name) or "BOM" in spelling
+
+
+@pytest.mark.parametrize("spelling", spellings())
+def test_a_broken_element_does_not_touch_its_neighbours(shop: Workshop, spelling: str) -> None:
+    text = spellings()[spelling]
+    before = text.index("[") + 1
+    broken = text[:before] + '{"Id": x},' + text[before:]
+    end = broken.rindex("]")
+    broken = broken[:end] + ", 12 " + broken[end:]
+    entry = shop.load_one(broken, "a.json")
+    assert (entry.records, entry.landed, entry.quarantined) == (5, 3, 2)
+    assert shop.landed("a.json") == [(n + 1, *rest) for n, *rest in LANDED]
+    assert [(row[0], row[2], row[3]) for row in shop.quarantine("a.json")] == [
+        (1, "not_json", '{"Id": x}'),
+        (5, "not_an_object", "12"),
+    ]
+
+
+def test_json_is_told_apart_by_content(shop: Workshop) -> None:
+    for name, content in {
+        "lines.json": '{"Id": 1}\n{"Id": 2}\n',
+        "array.json": ' \n\t[{"Id": 1}, {"Id": 2}]',
+        "late.json": " " * 10_000 + '[{"Id": 1}, {"Id": 2}]',
+        "packed.json.gz": '[{"Id": 1}, {"Id": 2}]',
+        "array.jsonl": '[{"Id": 1}, {"Id": 2}]',
+    }.items():
+        shop.write(name, content)
+    shop.load()
+    assert shop.entry("lines.json").format == "json_lines"
+    for name in ("array.json", "late.json", "packed.json.gz"):
+        assert shop.entry(name).format == "json_array"
+        assert [row[1] for row in shop.landed(name)] == ["1", "2"]
+    assert shop.entry("array.jsonl").format == "json_lines"
+
+
+@pytest.mark.parametrize("text", ["[]", " [ \n ] \n", "[\n]"])
+def test_an_empty_array_is_a_delivery_of_no_records(shop: Workshop, text: str) -> None:
+    entry = shop.load_one(text, "a.json")
+    assert (entry.format, entry.records, entry.state) == ("json_array", 0, "new")
+
+
+BROKEN = [
+    # text; landed (number, Id); quarantined (number, line, reason, raw text)
+    ('[{"Id":1},null,{"Id":3}]', [(1, "1"), (3, "3")], [(2, 1, "not_an_object", "null")]),
+    ('[{"Id":1},"],{",{"Id":3}]', [(1, "1"), (3, "3")], [(2, 1, "not_an_object", '"],{"')]),
+    (
+        '[{"Id":1},[{"Id":2}],{"Id":3}]',
+        [(1, "1"), (3, "3")],
+        [(2, 1, "not_an_object", '[{"Id":2}]')],
+    ),
+    ('[{"Id":1},,{"Id":3}]', [(1, "1"), (3, "3")], [(2, 1, "not_json", "")]),
+    ('[{"Id":1},{"Id":2},]', [(1, "1"), (2, "2")], []),
+    ('[{"Id":1} {"Id":2},{"Id":3}]', [(2, "3")], [(1, 1, "not_json", '{"Id":1} {"Id":2}')]),
+    ('[{"Id":1},{"Id":2}', [(1, "1"), (2, "2")], [(3, 1, "broken_array", "")]),
+    ('[{"Id":1},{"Id":2},\n', [(1, "1"), (2, "2")], [(3, 2, "broken_array", "")]),
+    ("[", [], [(1, 1, "broken_array", "")]),
+    ('[{"Id":1},\n{"Id":2,"No', [(1, "1")], [(2, 2, "broken_array", '{"Id":2,"No')]),
+    ('[{"Id":1},\n{"Id":2]', [(1, "1")], [(2, 2, "broken_array", '{"Id":2]')]),
+    ('[{"Id":1}]\nand more\n', [(1, "1")], [(2, 2, "broken_array", "and more")]),
+    ('[{"Id":1}][{"Id":2}]', [(1, "1")], [(2, 1, "broken_array", '[{"Id":2}]')]),
+    ('[{"Id":1}\n]\n[{"Id":2}\n]', [(1, "1")], [(2, 3, "broken_array", '[{"Id":2}\n]')]),
+    ('[\n{"Id":1,\n{"Id":2},\n{"Id":3}]', [(2, "2"), (3, "3")], [(1, 2, "not_json", '{"Id":1')]),
+    (
+        '[\n{"Id":"1},\n{"Id":2},\n{"Id":3}]',
+        [(2, "2"), (3, "3")],
+        [(1, 2, "not_json", '{"Id":"1}')],
+    ),
+    ('[\n{"Id":1}},\n{"Id":2}]', [(2, "2")], [(1, 2, "not_json", '{"Id":1}}')]),
+    (
+        '[\n  {\n    "Id": "1,\n    "Note": [\n      {\n        "x": 1\n      }\n    ]\n  },\n'
+        '  {\n    "Id": 2\n  }\n]',
+        [(2, "2")],
+        [
+            (
+                1,
+                2,
+                "not_json",
+                '{\n    "Id": "1,\n    "Note": [\n      {\n        "x": 1\n      }\n    ]\n  }',
+            )
+        ],
+    ),
+    ('[{"Id":1,},{"Id":nan}]', [(1, "1"), (2, "nan")], []),
+    ('[{"Id":1,"Id":2},{"Id":3,"id":4}]', [(1, "2"), (2, "4")], []),
+]
+
+
+@pytest.mark.parametrize(("text", "landed", "bad"), BROKEN, ids=[b[0][:40] for b in BROKEN])
+@pytest.mark.parametrize("piece", [1, 7, 1 << 20])
+def test_a_broken_array_lands_what_can_be_read(
+    shop: Workshop,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    landed: list,
+    bad: list,
+    piece: int,
+) -> None:
+    monkeypatch.setattr(json_array, "_PIECE", piece)
+    entry = shop.load_one(text, "a.json")
+    assert [row[:2] for row in shop.landed("a.json")] == landed
+    assert [row[:4] for row in shop.quarantine("a.json")] == bad
+    assert entry.records == len(landed) + len(bad)
+
+
+def test_bytes_that_are_not_utf8_are_quarantined_as_they_are(shop: Workshop) -> None:
+    shop.load_one(b'[{"Id":"\xff\xc3"},{"Id":"\xed\xa0\x80"},{"Id":"\xc3\xa9"}]', "a.json")
+    assert shop.landed("a.json") == [(3, "é", None, None)]
+    assert [row[2:] for row in shop.quarantine("a.json")] == [
+        ("bad_bytes", '{"Id":"\\xff\\xc3"}', b'{"Id":"\xff\xc3"}'),
+        ("bad_bytes", '{"Id":"\\xed\\xa0\\x80"}', b'{"Id":"\xed\xa0\x80"}'),
+    ]
+
+
+def test_deep_nesting_lands_on_both_paths(shop: Workshop) -> None:
+    deep = "[" * 3000 + "]" * 3000
+    shop.load_one(f'[{{"Id":{deep}}}]', "fast.json")
+    shop.load_one(f'[12,{{"Id":{deep}}}]', "careful.json")
+    assert shop.landed("fast.json")[0][1] == shop.landed("careful.json")[0][1] == deep
+
+
+def test_a_long_element_lands(shop: Workshop) -> None:
+    long = "x" * (20 << 20)
+    shop.load_one(f'[{{"Id":1}},\n{{"Id":"{long}"}},\n{{"Id":3}}]', "a.json")
+    assert [(row[0], len(row[1])) for row in shop.landed("a.json")] == [
+        (1, 1),
+        (2, len(long)),
+        (3, 1),
+    ]
+
+
+def test_an_element_beyond_all_bounds_is_refused(shop: Workshop) -> None:
+    long = "x" * ((64 << 20) + 1)
+    entry = shop.load_one(f'[{{"Id":1}},\n{{"Id":"{long}"}}]', "a.json")
+    assert entry.state == "refused"
+    assert "the record in line 2 is longer than 64 MiB" in str(entry.refusal)
+
+
+def test_a_large_array_is_read_in_pieces(shop: Workshop) -> None:
+    records = [{"Id": n, "Note": "é" * (n % 300)} for n in range(20_000)]
+    broken = json.dumps(records, indent=1, ensure_ascii=False)[:-1] + ", 5]"
+    entry = shop.load_one(broken, "a.json")
+    assert entry.size_bytes > 2 << 20
+    assert (entry.landed, entry.quarantined) == (20_000, 1)
+    assert shop.landed("a.json") == [(n + 1, str(n), None, "é" * (n % 300)) for n in range(20_000)]
+    assert shop.quarantine("a.json")[0][:2] == (20_001, broken.count("\n") + 1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    records=st.lists(RECORDS, min_size=1, max_size=6),
+    indent=st.sampled_from([None, 0, 2]),
+    piece=st.integers(1, 60),
+)
+def test_clean_arrays_land_the_same_on_both_paths(
+    records: list[dict], indent: int | None, piece: int
+) -> None:
+    text = json.dumps(records, indent=indent, ensure_ascii=False)
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_array, "_PIECE", piece)
+        shop = Workshop(Path(folder))
+        shop.load_one(text, "fast.json")
+        assert shop.went_fast("fast.json") or any(
+            all(record.get(key) is None for key in ("Id", "Amount", "Note")) for record in records
+        )
+        shop.load_one(text[:-1] + ",12]", "careful.json")
+        assert shop.landed("careful.json") == shop.landed("fast.json")
+        assert [row[0] for row in shop.quarantine("careful.json")] == [len(records) + 1]
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    elements=st.lists(
+        st.integers(0, 99).map(lambda n: f'{{"Id": {n}, "Note": [{{"x": "}}]"}}]}}')
+        | st.sampled_from(["null", "12", '"a]"', "[]", "{x}", "{'a': 1}", "nul", ""]),
+        min_size=1,
+        max_size=8,
+    ),
+    end=st.sampled_from(["]", "", "] x", ",]"]),
+)
+def test_any_mix_of_good_and_bad_elements_balances(elements: list[str], end: str) -> None:
+    with TemporaryDirectory() as folder:
+        shop = Workshop(Path(folder))
+        entry = shop.load_one("[" + ",\n".join(elements) + end, "a.json")
+        good = [n for n, text in enumerate(elements, 1) if text.startswith('{"Id"')]
+        landed = [row[0] for row in shop.landed("a.json")]
+        bad = [row[0] for row in shop.quarantine("a.json")]
+        assert landed == good
+        assert sorted(landed + bad) == list(range(1, entry.records + 1))
+        open_end = end == "" and elements[-1] not in ("{x}", "{'a': 1}", "nul")
+        extra = open_end or end == "] x"
+        nothing = elements[-1] == "" and end in ("]", "", "] x")
+        assert entry.records == len(elements) + extra - nothing

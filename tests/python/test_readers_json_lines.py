@@ -1,0 +1,357 @@
+"""JSON lines: clean, dirty, and in every mix of the two."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from casebook.readers import json_land
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from loading import Workshop, lines
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+GOOD = b'{"Id": "ok"}'
+
+BAD = [
+    ("bad bytes", b'{"Id": "\xff"}', "bad_bytes"),
+    ("bad bytes in an undeclared key", b'{"Id": "1", "z\xff": 1}', "bad_bytes"),
+    ("a surrogate in UTF-8", b'{"Id": "\xed\xa0\x80"}', "bad_bytes"),
+    ("an array", b'["Id"]', "not_an_object"),
+    ("a string", b'"Id"', "not_an_object"),
+    ("a number", b"12", "not_an_object"),
+    ("null", b"null", "not_an_object"),
+    ("true", b"true", "not_an_object"),
+    ("an array that only DuckDB reads", b'["Id",]', "not_an_object"),
+    ("half a line", b'{"Id": "1", "No', "not_json"),
+    ("the other half", b'te": "x"}', "not_json"),
+    ("an open string", b'{"Id": "1}', "not_json"),
+    ("two objects in a line", b'{"Id": "1"} {"Id": "2"}', "not_json"),
+    ("two objects and a carriage return", b'{"Id": "1"}\r{"Id": "2"}', "not_json"),
+    ("text after the object", b'{"Id": "1"} zzz', "not_json"),
+    ("two objects with a comma", b'{"Id": "1"},{"Id": "2"}', "not_json"),
+    ("the middle of two objects", b'"1"},"r":{"Id":"2"', "not_json"),
+    ("a brace too many", b'{"Id": "1"}}', "not_json"),
+    ("NUL", b"\x00", "not_json"),
+    ("NUL in a string", b'{"Id": "a\x00b"}', "not_json"),
+    ("a tab in a string", b'{"Id": "a\tb"}', "not_json"),
+    ("half a surrogate pair", b'{"Id": "\\ud800"}', "not_json"),
+    ("half a pair, undeclared", b'{"Id": "1", "z": {"\\uDC00": 1}}', "not_json"),
+    ("single quotes", b"{'Id': '1'}", "not_json"),
+    ("a comment", b'{"Id": "1"} // x', "not_json"),
+    ("a leading zero", b'{"Id": 01}', "not_json"),
+    ("no JSON at all", b"Id,Amount", "not_json"),
+    ("a blank that JSON does not know", b"\xc2\xa0", "not_json"),
+]
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"), [(r, c) for _, r, c in BAD], ids=[name for name, _, _ in BAD]
+)
+def test_a_bad_line_is_quarantined_and_its_neighbours_land(
+    shop: Workshop, raw: bytes, reason: str
+) -> None:
+    entry = shop.load_one(lines(GOOD, b"", raw, GOOD))
+    assert (entry.records, entry.landed, entry.quarantined) == (3, 2, 1)
+    assert shop.landed() == [(1, "ok", None, None), (3, "ok", None, None)]
+    text = raw.decode("utf-8", "backslashreplace")
+    assert shop.quarantine() == [(2, 3, reason, text, raw)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"), [(r, c) for _, r, c in BAD], ids=[name for name, _, _ in BAD]
+)
+def test_a_bad_line_alone_is_quarantined(shop: Workshop, raw: bytes, reason: str) -> None:
+    shop.load_one(raw)
+    assert shop.landed() == []
+    assert [row[2:] for row in shop.quarantine()] == [
+        (reason, raw.decode("utf-8", "backslashreplace"), raw)
+    ]
+
+
+CLEAN = [
+    ("blank lines", b"\n" + GOOD + b"\n\n   \n\r\n\t\x0b\x0c\n" + GOOD + b"\n\n", 2, True),
+    ("long blank lines", GOOD + b"\n" + b" " * 500 + b"\n" + GOOD, 2, True),
+    ("no last newline", GOOD + b"\n" + GOOD, 2, True),
+    ("CRLF", GOOD + b"\r\n" + GOOD + b"\r\n", 2, True),
+    ("LF and CRLF", GOOD + b"\r\n" + GOOD + b"\n" + GOOD, 3, True),
+    ("a BOM", b"\xef\xbb\xbf" + GOOD + b"\n" + GOOD + b"\n", 2, False),
+    ("a BOM alone", b"\xef\xbb\xbf", 0, False),
+    ("blank lines only", b"\n\n  \n", 0, True),
+    ("blanks around", b"  " + GOOD + b" \n\x0b" + GOOD + b"\n", 2, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "records", "fast"), [c[1:] for c in CLEAN], ids=[c[0] for c in CLEAN]
+)
+def test_what_is_no_record_takes_no_number(
+    shop: Workshop, content: bytes, records: int, fast: bool | None
+) -> None:
+    entry = shop.load_one(content)
+    assert (entry.records, entry.landed, entry.quarantined) == (records, records, 0)
+    assert shop.landed() == [(n + 1, "ok", None, None) for n in range(records)]
+    if fast is not None and records:
+        assert shop.went_fast() == fast
+
+
+VALUES = [
+    (b'"text"', "text"),
+    (b'""', ""),
+    (b"null", None),
+    (b"true", "true"),
+    (b"false", "false"),
+    (b"12", "12"),
+    (b"679644799952992890", "679644799952992890"),
+    (b"12345678901234567890123456789012345678901", "12345678901234567890123456789012345678901"),
+    (b"1.5", "1.5"),
+    (b'"1.50"', "1.50"),
+    (b"1E400", "1E400"),
+    (b"NaN", "NaN"),
+    (b"nan", "nan"),
+    (b"-Infinity", "-Infinity"),
+    (b'"\\u00e9\\ud83d\\ude00\\/\\n"', "é😀/\n"),
+    ('"é😀"'.encode(), "é😀"),
+    (b'"a\\u0000b"', "a\x00b"),
+    (b'"\\\\ud800"', "\\ud800"),
+    (
+        b'{"a": [1, 2.5, null, "\\u00e9", 679644799952992890]}',
+        '{"a":[1,2.5,null,"é",679644799952992890]}',
+    ),
+    (b"[]", "[]"),
+    (b'[{"id": 16, "name": "D\'Pelicula"}]', '[{"id":16,"name":"D\'Pelicula"}]'),
+    (b'{"x":1,"x":2}', '{"x":1,"x":2}'),
+    (b"[1,]", "[1]"),
+    (b"[" * 3000 + b"]" * 3000, "[" * 3000 + "]" * 3000),
+    (b"9" * 5000, "9" * 5000),
+]
+
+
+@pytest.mark.parametrize(("spelled", "value"), VALUES, ids=[str(v[0][:30]) for v in VALUES])
+def test_a_value_lands_the_same_whatever_its_neighbours(
+    shop: Workshop, spelled: bytes, value: str | None
+) -> None:
+    record = b'{"Id": 1, "Note": ' + spelled + b"}"
+    shop.load_one(lines(record), "clean.jsonl")
+    assert shop.landed("clean.jsonl") == [(1, "1", None, value)]
+    assert shop.went_fast("clean.jsonl")
+    shop.load_one(lines(b"{", record, b'{"Id": 1, "Id": 2}'), "dirty.jsonl")
+    assert shop.landed("dirty.jsonl") == [(2, "1", None, value), (3, "2", None, None)]
+
+
+def test_a_comma_before_the_brace_lands_with_or_without_neighbours(shop: Workshop) -> None:
+    record = b'{"Id": 1, "Note": [nan,],}'
+    shop.load_one(lines(record), "clean.jsonl")
+    shop.load_one(lines(b"{", record), "dirty.jsonl")
+    assert shop.went_fast("clean.jsonl")
+    assert shop.landed("clean.jsonl") == [(1, "1", None, "[nan]")]
+    assert shop.landed("dirty.jsonl") == [(2, "1", None, "[nan]")]
+
+
+def test_an_integer_of_very_many_digits_lands(shop: Workshop) -> None:
+    shop.load_one(lines(b'{"Id": ' + b"7" * 10_000 + b"}", b"{"))
+    assert shop.landed()[0][1] == "7" * 10_000
+
+
+def test_a_key_that_is_repeated_counts_as_its_last(shop: Workshop) -> None:
+    shop.load_one(
+        lines(
+            b'{"Id": 1, "Note": "a", "Id": 2, "z": 1}',
+            b'{"Id": 3, "Id": null}',
+            b'{"Id": {"b": 1.5, "b": 679644799952992890123, "c": "\\u00e9"}, "Id": [1, true], '
+            b'"Note": {"b": 1.5, "b": 679644799952992890123, "c": "\\u00e9"}}',
+            b'{"Id": 4, "z": 1, "z": 2}',
+        )
+    )
+    assert shop.landed() == [
+        (1, "2", None, "a"),
+        (2, None, None, None),
+        (3, "[1,true]", None, '{"b":1.5,"b":679644799952992890123,"c":"é"}'),
+        (4, "4", None, None),
+    ]
+
+
+@pytest.mark.parametrize("spelling", ["amount", "AMOUNT", "Total", "tOTAL", "sum DUE"])
+def test_columns_match_without_regard_to_case_and_by_alias(shop: Workshop, spelling: str) -> None:
+    entry = shop.load_one(lines({"ID": 1, spelling: "x", "note_": 1}))
+    assert shop.landed() == [(1, "1", "x", None)]
+    assert shop.went_fast()
+    assert entry.columns_ignored == ["note_"]
+
+
+def test_spellings_of_a_column_may_be_mixed_within_a_file(shop: Workshop) -> None:
+    entry = shop.load_one(
+        lines(
+            {"Id": 1, "Amount": 10},
+            {"id": 2, "total": 20},
+            {"iD": 3, "Sum Due": 30, "Amount": None},
+            {"Id": 4, "Amount": None, "Total": 40},
+            b'{"ID": 5, "total": 0, "Amount": 50.50, "Note": {"a": 1.0}}',
+            b'{"ID": 6, "total": 1,}',
+        )
+    )
+    assert [row[:3] for row in shop.landed()] == [
+        (1, "1", "10"),
+        (2, "2", "20"),
+        (3, "3", "30"),
+        (4, "4", "40"),
+        (5, "5", "50.5"),
+        (6, "6", "1"),
+    ]
+    assert entry.columns_ignored == []
+
+
+def test_a_column_may_come_late(shop: Workshop) -> None:
+    records = [{"Id": n} for n in range(json_land.SAMPLE_RECORDS + 5)]
+    shop.load_one(lines(*records, {"Id": "last", "Note": "x"}))
+    assert shop.landed()[-1] == (len(records) + 1, "last", None, "x")
+
+
+def test_a_required_column_must_be_among_the_first_records(shop: Workshop) -> None:
+    records = [{"Amount": n} for n in range(json_land.SAMPLE_RECORDS)]
+    assert shop.load_one(lines(*records, {"Id": 1}), "late.jsonl").state == "refused"
+    assert shop.load_one(lines(*records[1:], {"Id": 1}), "in time.jsonl").state == "new"
+
+
+@pytest.mark.parametrize("bad", [b"", b"{"])
+def test_large_files_match_their_keys_as_small_ones_do(shop: Workshop, bad: bytes) -> None:
+    padding = "x" * 2000
+    records = [{"id": n, "TOTAL": n, "pad": padding} for n in range(1000)]
+    entry = shop.load_one(lines(bad, *records))
+    assert entry.size_bytes > json_land._SMALL_FILE
+    assert entry.columns_ignored == ["pad"]
+    assert shop.landed()[-1][1:] == ("999", "999", None)
+    assert shop.went_fast() == (not bad)
+
+
+def test_objects_without_any_declared_key_are_records(shop: Workshop) -> None:
+    shop.load_one(lines({"Id": 1}, {}, {"z": 1}, {"Id": None}))
+    assert shop.went_fast()
+    assert shop.landed() == [
+        (1, "1", None, None),
+        (2, None, None, None),
+        (3, None, None, None),
+        (4, None, None, None),
+    ]
+
+
+def test_a_bare_null_among_blanks_is_quarantined(shop: Workshop) -> None:
+    shop.load_one(lines(GOOD, b"  null" + b" " * 100, {}))
+    assert shop.landed() == [(1, "ok", None, None), (3, None, None, None)]
+    assert [row[:3] for row in shop.quarantine()] == [(2, 2, "not_an_object")]
+
+
+def test_keys_are_found_where_only_duckdb_reads_the_record(shop: Workshop) -> None:
+    shop.load_one(lines(b'{"id": 1, "total": 2,}'))
+    assert shop.landed() == [(1, "1", "2", None)]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+@pytest.mark.parametrize("size", [1 << 20, 20 << 20])
+def test_very_long_records_land_and_are_quarantined(shop: Workshop, name: str, size: int) -> None:
+    long = b"x" * size
+    content = lines(GOOD, b'{"Id": "' + long + b'"}', b"\xff" + long, GOOD)
+    entry = shop.load_one(content, name)
+    assert (entry.landed, entry.quarantined) == (3, 1)
+    assert [(row[0], len(row[1])) for row in shop.landed(name)] == [(1, 2), (2, size), (4, 2)]
+    record, line, reason, text, raw = shop.quarantine(name)[0]
+    assert (record, line, reason) == (3, 3, "bad_bytes")
+    assert raw == b"\xff" + long
+    assert text == "\\xff" + "x" * size
+
+
+def test_a_line_beyond_all_bounds_is_refused(shop: Workshop) -> None:
+    entry = shop.load_one(lines(GOOD) + b"x" * ((64 << 20) + 1))
+    assert entry.state == "refused"
+    assert "line 2 is longer than 64 MiB" in str(entry.refusal)
+
+
+def test_many_bad_records_keep_their_order_and_numbers(shop: Workshop) -> None:
+    shop.load_one(lines(*([GOOD, b"{", b"", b"12"] * 5000)))
+    assert [row[0] for row in shop.landed()] == list(range(1, 15_001, 3))
+    rows = shop.quarantine()
+    assert [row[0] for row in rows] == [n for n in range(1, 15_001) if n % 3 != 1]
+    assert [row[1] for row in rows[:4]] == [2, 4, 6, 8]
+    assert {row[2] for row in rows} == {"not_json", "not_an_object"}
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+RECORDS = st.fixed_dictionaries(
+    {"Id": JSON_VALUES}, optional={"Amount": JSON_VALUES, "Note": JSON_VALUES, "z": JSON_VALUES}
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(records=st.lists(RECORDS, min_size=1, max_size=8), ascii=st.booleans())
+def test_clean_records_land_the_same_on_both_paths(records: list[dict], ascii: bool) -> None:
+    text = [json.dumps(record, ensure_ascii=ascii).encode() for record in records]
+    with TemporaryDirectory() as folder:
+        shop = Workshop(Path(folder))
+        shop.load_one(lines(*text), "fast.jsonl")
+        assert shop.went_fast("fast.jsonl")
+        shop.load_one(b"\xef\xbb\xbf" + lines(*text), "careful.jsonl")
+        assert not shop.went_fast("careful.jsonl")
+        assert shop.landed("careful.jsonl") == shop.landed("fast.jsonl")
+        again = {"Id": "again"}
+        shop.load_one(lines(b'{"Id": 0, "id": 1}', *text, again), "spellings.jsonl")
+        assert [row[1:] for row in shop.landed("spellings.jsonl")[1:-1]] == [
+            row[1:] for row in shop.landed("fast.jsonl")
+        ]
+
+
+def is_good(line: bytes) -> bool:
+    try:
+        text = line.decode()
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()
+    except ValueError:
+        return False
+    return isinstance(value, dict)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.lists(
+        RECORDS.map(lambda record: json.dumps(record).encode())
+        | st.sampled_from([raw for _, raw, _ in BAD])
+        | st.sampled_from([b"", b"  ", b"\r"])
+        | st.binary(max_size=12).map(lambda raw: raw.replace(b"\n", b"")),
+        max_size=12,
+    )
+)
+def test_any_mix_of_good_and_bad_lines_balances(content: list[bytes]) -> None:
+    records = [line for line in content if line.strip()]
+    good = [(n, line) for n, line in enumerate(records, 1) if is_good(line)]
+    with TemporaryDirectory() as folder:
+        shop = Workshop(Path(folder))
+        entry = shop.load_one(lines(*content))
+        if entry.state == "refused":
+            assert "required column" in str(entry.refusal)
+            return
+        assert entry.records == len(records) == entry.landed + entry.quarantined
+        landed = shop.landed()
+        bad = shop.quarantine()
+        assert sorted([row[0] for row in landed] + [row[0] for row in bad]) == list(
+            range(1, len(records) + 1)
+        )
+        assert {n for n, _ in good} == {row[0] for row in landed}
+        if not lines(*content).startswith(b"\xef\xbb\xbf"):
+            assert [row[4] for row in bad] == [records[row[0] - 1].rstrip(b"\r") for row in bad]

@@ -1,0 +1,97 @@
+"""A raw folder, a lake and a warehouse of a test's own, and the commands that work on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+PROJECT = Path(__file__).parents[2]
+SHARED_RAW = PROJECT.parent / "shared" / "data" / "raw"
+
+# Everything that readers of the blog marts see, apart from when it was loaded.
+BLOG_MARTS = {
+    "votes": "select * exclude (loaded_at) from blog_analysis.votes order by all",
+    "weekly_votes": "select * from blog_analysis.weekly_votes order by all",
+    "outlier_weeks": "select * from blog_analysis.outlier_weeks",
+    "rejected_rows": "select * from audit.rejected_rows order by all",
+    "row_accounting": "select * from audit.row_accounting order by all",
+}
+
+
+@dataclass
+class Workbench:
+    """Folders below `root`, and `casebook` and `dbt` run on them as a user would."""
+
+    root: Path
+    project: Path = PROJECT
+    raw: Path = field(init=False)
+    lake: Path = field(init=False)
+    warehouse: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.raw, self.lake = self.root / "raw", self.root / "lake"
+        self.warehouse = self.root / "warehouse.db"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {
+            "CASEBOOK_RAW": str(self.raw),
+            "CASEBOOK_LAKE": str(self.lake),
+            "CASEBOOK_WAREHOUSE": str(self.warehouse),
+            "DBT_TARGET_PATH": str(self.root / "target"),
+            "DBT_LOG_PATH": str(self.root / "logs"),
+        }
+
+    def run(self, *command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a program in the project's folder; its exit status must be the one expected."""
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name(command[0])), *command[1:]],
+            cwd=self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == status, f"{command}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def casebook(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        return self.run("casebook", *arguments, status=status)
+
+    def dbt(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        return self.run("dbt", *arguments, status=status)
+
+    def write(self, name: str, records: list[dict[str, Any]] | bytes) -> Path:
+        """Write a raw file of votes: bytes as they are, or records as JSON lines."""
+        path = self.raw / "blog" / "votes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not isinstance(records, bytes):
+            records = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+        path.write_bytes(records)
+        return path
+
+    def query(self, sql: str, *parameters: object) -> list[tuple]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    def blog_marts(self) -> dict[str, list[tuple]]:
+        return {name: self.query(sql) for name, sql in BLOG_MARTS.items()}
+
+
+def vote(number: int, on: str = "2022-01-02", **others: object) -> dict[str, Any]:
+    """A vote as the site delivers it, on a post of its own."""
+    record = {
+        "Id": str(number),
+        "PostId": str(100 + number),
+        "VoteTypeId": "2",
+        "CreationDate": f"{on}T00:00:00.000",
+    }
+    return record | others
