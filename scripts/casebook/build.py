@@ -126,10 +126,10 @@ def _run_dbt(settings: Settings, database: Path, arguments: Sequence[str], quiet
     environment = os.environ | settings.environment
     environment["CASEBOOK_WAREHOUSE"] = str(database)
     environment["CASEBOOK_GIT_REVISION"] = git_revision(settings.project)
-    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"] + (
-        ["--quiet"] if quiet else []
-    )
-    run = subprocess.run([*command, *arguments], cwd=settings.project, env=environment, check=False)
+    dbt = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
+    if quiet:
+        dbt.append("--quiet")
+    run = subprocess.run([*dbt, *arguments], cwd=settings.project, env=environment, check=False)
     return run.returncode
 
 

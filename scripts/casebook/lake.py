@@ -11,12 +11,15 @@ raw file it came from without that text standing in every row.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
@@ -145,6 +148,7 @@ class Lake:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._lock_file: int | None = None
+        self._one_thread = threading.RLock()
 
     def entry_path(self, source: str, table: str, source_file: str) -> Path:
         """Where the ledger entry of a raw file is.
@@ -207,13 +211,14 @@ class Lake:
         """Hold the lock of one raw file, waiting for a loader that has it.
 
         One byte of the lake's lock file stands for each raw file; the system frees it when the
-        loader ends, however it ends.
+        loader ends, however it ends. It keeps out other processes, not threads of this one.
         """
-        if self._lock_file is None:
-            self.root.mkdir(parents=True, exist_ok=True)
-            self._lock_file = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        with self._one_thread:
+            if self._lock_file is None:
+                self.root.mkdir(parents=True, exist_ok=True)
+                self._lock_file = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
         place = int.from_bytes(_digest(source_file)[:7], "big")
-        fcntl.lockf(self._lock_file, fcntl.LOCK_EX, 1, place)
+        _wait_for_lock(self._lock_file, place)
         try:
             yield
         finally:
@@ -223,7 +228,7 @@ class Lake:
         """Remove temporary folders of loaders that were killed: they are no longer locked."""
         parent = self.root / TEMPORARY
         if parent.is_dir() and any(parent.iterdir()):
-            with self.file_lock(TEMPORARY):
+            with self._one_thread, self.file_lock(TEMPORARY):
                 for folder in parent.iterdir():
                     _remove_if_abandoned(folder)
 
@@ -231,7 +236,7 @@ class Lake:
     def workspace(self) -> Iterator[Path]:
         """A folder for temporary files, on the lake's own disk and gone when the loader ends."""
         parent = self.root / TEMPORARY
-        with self.file_lock(TEMPORARY):
+        with self._one_thread, self.file_lock(TEMPORARY):
             parent.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(dir=parent))
             lock = (folder / LOCK).open("w")
@@ -245,6 +250,24 @@ class Lake:
 
 def _digest(source_file: str) -> bytes:
     return hashlib.sha256(os.fsencode(source_file)).digest()
+
+
+def _wait_for_lock(file: int, place: int) -> None:
+    """Lock one byte of a file.
+
+    Where several threads of two loaders wait for each other's locks, the system may take that for
+    a deadlock, as it does not tell threads apart. It is none: no thread holds one lock of a raw
+    file while it waits for another.
+    """
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
+        except OSError as error:
+            if error.errno != errno.EDEADLK:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _remove_if_abandoned(folder: Path) -> None:

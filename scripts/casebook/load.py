@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY_LIMIT = "600MB"
+SMALL_MEMORY_LIMIT = "150MB"
+SMALL_FILE = 1 << 20
+WORKERS = 4
 ATTEMPTS = 3
 KEEP_REPLACED = timedelta(days=1)
 LANDED_STATES = ("new", "redeclared", "appended", "amended", "shrunk")
@@ -172,10 +176,15 @@ def load(
         sizes = [_size(file.path) for file in found.files]
         if progress:
             progress.begin(len(sizes), sum(sizes))
-        with _Loader(lake, verify, allow_shrink, progress) as loader:
-            for file, size in zip(found.files, sizes, strict=True):
-                entry = known.pop((file.table.source, file.table.name, file.source_file), None)
-                report.files.append(loader.load(file, size, entry))
+        tasks = [
+            _Task(
+                file, size, known.pop((file.table.source, file.table.name, file.source_file), None)
+            )
+            for file, size in zip(found.files, sizes, strict=True)
+        ]
+        how = _How(lake, verify, allow_shrink, progress)
+        results = {task.file.source_file: result for task, result in _load_all(tasks, how)}
+        report.files = [results[task.file.source_file] for task in tasks]
         report.gone = [
             _keep_gone(lake, entry)
             for entry in known.values()
@@ -191,14 +200,87 @@ def load(
     return report
 
 
-class _Loader:
-    """Loads files one after another, with one DuckDB connection and one temporary folder."""
+@dataclass(frozen=True)
+class _Task:
+    """A raw file, its size in bytes and its ledger entry as it was when the run began."""
 
-    def __init__(
-        self, lake: Lake, verify: bool, allow_shrink: bool, progress: Progress | None
-    ) -> None:
-        self.lake, self.verify, self.allow_shrink = lake, verify, allow_shrink
-        self.progress = progress
+    file: RawFile
+    size: int
+    known: LedgerEntry | None
+
+
+@dataclass(frozen=True)
+class _How:
+    """What holds for all files of a run."""
+
+    lake: Lake
+    verify: bool
+    allow_shrink: bool
+    progress: Progress | None
+
+
+def _load_all(tasks: list[_Task], how: _How) -> Iterator[tuple[_Task, FileResult]]:
+    """Load files: small ones several at a time, large ones one after another."""
+    waiting: list[_Task] = []
+    with _Loader(how, MEMORY_LIMIT) as loader:
+        for task in tasks:
+            entry = loader.skip(task)
+            if entry is None:
+                waiting.append(task)
+            else:
+                yield task, _tell(FileResult(entry, 0.0, task.size), task.size, how)
+        small = [task for task in waiting if task.size < SMALL_FILE]
+        if len(small) > WORKERS:
+            waiting = [task for task in waiting if task.size >= SMALL_FILE]
+            for task, result in _load_small(small, how):
+                yield task, _tell(result, task.size, how)
+        for task in waiting:
+            result = loader.load(task)
+            yield task, _tell(result, loader.unread, how)
+
+
+def _load_small(tasks: list[_Task], how: _How) -> Iterator[tuple[_Task, FileResult]]:
+    """Load small files: what takes time with them is waiting for the disk."""
+    loaders: SimpleQueue[_Loader] = SimpleQueue()
+
+    def load_one(task: _Task) -> FileResult:
+        loader = loaders.get()
+        try:
+            return loader.load(task)
+        finally:
+            loaders.put(loader)
+
+    with ExitStack() as stack:
+        for _ in range(WORKERS):
+            loader = _Loader(replace(how, progress=None), SMALL_MEMORY_LIMIT, threads=1)
+            loaders.put(stack.enter_context(loader))
+        pool = stack.enter_context(ThreadPoolExecutor(WORKERS))
+        try:
+            yield from zip(tasks, pool.map(load_one, tasks), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _tell(result: FileResult, unread: int, how: _How) -> FileResult:
+    if how.progress:
+        how.progress.read(unread)
+        how.progress.done(result)
+    return result
+
+
+class _Loader:
+    """Loads files one after another, with one DuckDB connection and one temporary folder.
+
+    Args:
+        how: what holds for all files of the run.
+        memory_limit: how much memory DuckDB may use.
+        threads: how many threads DuckDB may use; as many as there are processors by default.
+    """
+
+    def __init__(self, how: _How, memory_limit: str, threads: int | None = None) -> None:
+        self.lake, self.verify, self.allow_shrink = how.lake, how.verify, how.allow_shrink
+        self.progress = how.progress
+        self.memory_limit, self.threads = memory_limit, threads
         self.unread = 0
         self.stack = ExitStack()
         self.folder: Path | None = None
@@ -211,31 +293,23 @@ class _Loader:
     def __exit__(self, *error: object) -> None:
         self.stack.close()
 
-    def load(self, file: RawFile, size: int, known: LedgerEntry | None) -> FileResult:
-        """Land a file if need be, and bring its ledger entry up to date.
-
-        Args:
-            file: the file.
-            size: its size in bytes.
-            known: its ledger entry as it was when the run began.
-        """
+    def load(self, task: _Task) -> FileResult:
+        """Land a file if need be, and bring its ledger entry up to date."""
         start = perf_counter()
-        self.unread = size
-        entry = self._skip(file, known)
-        if entry is None:
-            with self.lake.file_lock(file.source_file):
-                entry = self._load_locked(file)
-        result = FileResult(entry, perf_counter() - start, size)
-        if self.progress:
-            self.progress.read(self.unread)
-            self.progress.done(result)
-        return result
+        self.unread = task.size
+        with self.lake.file_lock(task.file.source_file):
+            entry = self._load_locked(task.file)
+        return FileResult(entry, perf_counter() - start, task.size)
 
-    def _skip(self, file: RawFile, known: LedgerEntry | None) -> LedgerEntry | None:
+    def skip(self, task: _Task) -> LedgerEntry | None:
         """The entry, if nothing at all is to be done about the file."""
+        file, known = task.file, task.known
         if known is None or self.verify or file.refusal or known.state != "unchanged":
             return None
-        status = file.path.stat()
+        try:
+            status = file.path.stat()
+        except OSError:
+            return None
         same = (status.st_size, status.st_mtime_ns) == (known.size_bytes, known.modified_ns)
         same = same and known.declaration == file.table.declaration
         return known if same and self._has_landed(known) and not _overdue(known) else None
@@ -407,11 +481,13 @@ class _Loader:
             import duckdb
 
             config = {
-                "memory_limit": MEMORY_LIMIT,
+                "memory_limit": self.memory_limit,
                 "temp_directory": str(self._spill_folder()),
                 "preserve_insertion_order": "true",
                 "autoinstall_known_extensions": "false",
             }
+            if self.threads:
+                config["threads"] = str(self.threads)
             self.connection = self.stack.enter_context(duckdb.connect(config=config))
         return self.connection
 

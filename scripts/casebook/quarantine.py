@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from casebook.readers.base import quote_text
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -78,13 +80,12 @@ class Quarantine:
         self._file.close()
         limit = max(_SMALLEST_OBJECT_LIMIT, self._longest + 1)
         rows = max(2048, min(122880, _ROW_GROUP_BYTES * self.count // self._size))
-        target_text = str(target).replace("'", "''")
         written = connection.execute(
             f"""
             copy (
                 select
-                    $source_file as source_file,
-                    $file_hash as file_hash,
+                    {quote_text(source_file)} as source_file,
+                    {quote_text(file_hash)} as file_hash,
                     record,
                     first_line,
                     reason_code,
@@ -93,12 +94,11 @@ class Quarantine:
                         as raw_text,
                     from_base64(raw) as raw_bytes
                 from read_json(
-                    $spool, format = 'newline_delimited', columns = {_COLUMNS},
+                    {quote_text(self._spool)}, format = 'newline_delimited', columns = {_COLUMNS},
                     maximum_object_size = {limit}
                 )
-            ) to '{target_text}' (format parquet, compression zstd, row_group_size {rows})
-            """,
-            {"source_file": source_file, "file_hash": file_hash, "spool": str(self._spool)},
+            ) to {quote_text(target)} (format parquet, compression zstd, row_group_size {rows})
+            """
         ).fetchone()
         self._spool.unlink()
         return written[0] if written else 0

@@ -225,7 +225,7 @@ def test_large_files_match_their_keys_as_small_ones_do(shop: Workshop, bad: byte
     padding = "x" * 2000
     records = [{"id": n, "TOTAL": n, "pad": padding} for n in range(1000)]
     entry = shop.load_one(lines(bad, *records))
-    assert entry.size_bytes > json_land._SMALL_FILE
+    assert entry.size_bytes > json_land.SMALL_FILE
     assert entry.columns_ignored == ["pad"]
     assert shop.landed()[-1][1:] == ("999", "999", None)
     assert shop.went_fast() == (not bad)

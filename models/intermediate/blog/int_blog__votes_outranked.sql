@@ -29,12 +29,12 @@ touched as (
 {% endif %}
 -- Most votes were delivered once: only those with more than one record are put in order.
 contested as (
-    select accepted_ids.vote_id
+    select vote_id
     from accepted_ids
     {% if is_incremental() -%}
-        inner join touched on accepted_ids.vote_id = touched.vote_id
+        where vote_id in (select touched.vote_id from touched)
     {%- endif %}
-    group by accepted_ids.vote_id
+    group by vote_id
     having count(*) > 1
 ),
 

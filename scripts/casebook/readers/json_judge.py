@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from casebook.readers.base import quote_text
 from casebook.readers.json_keys import Keys
 
 if TYPE_CHECKING:
     import duckdb
 
-_BATCH_RECORDS = 4096
+_BATCH_RECORDS = 1024
 _BATCH_BYTES = 4 << 20
 _SMALLEST_OBJECT_LIMIT = 16 << 20
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -85,7 +86,7 @@ def judge_all(
     """Judge records, in order.
 
     Args:
-        records: records as they were found; those that already have a reason are passed on.
+        records: records as they were found; the last may have a reason already.
         keys: which keys hold which declared column.
         connection: the DuckDB connection to ask for a second opinion.
         folder: for temporary files.
@@ -123,19 +124,21 @@ def _pass_together(group: list[Record], keys: Keys) -> bool:
     They are parsed as one array, with a text between them that none of them can know. Each record
     is one whole value only if all of those stand between the values of the array.
     """
+    if group[-1].reason_code:
+        return False
     raws = [record.raw.strip() for record in group]
     try:
         text = (b"[" + _BETWEEN.join(raws) + b"]").decode("utf-8")
         values, end = _scan(text, 0)
     except (ValueError, StopIteration, RecursionError):
         return False
-    if end != len(text) or len(values) != 2 * len(raws) - 1:
+    objects, between = values[::2], values[1::2]
+    if end != len(text) or len(objects) != len(raws) or between.count(_SEPARATOR) != len(between):
         return False
-    if any(value != _SEPARATOR for value in values[1::2]) or _SURROGATE.search(text):
+    if set(map(type, objects)) != {dict} or _SURROGATE.search(text):
         return False
-    for value in values[::2]:
-        if type(value) is not dict or not keys.other_spellings.isdisjoint(value):
-            return False
+    if keys.other_spellings and not all(map(keys.other_spellings.isdisjoint, objects)):
+        return False
     for record, raw in zip(group, raws, strict=True):
         record.payload = raw.translate(_LINE_BREAKS)
     return True
@@ -218,11 +221,10 @@ def ask(
             case when json_valid(text) then json_type(text) end,
             case when json_valid(text) then json_keys(text) end
         from read_json(
-            $path, format = 'newline_delimited', columns = {{text: 'VARCHAR'}},
+            {quote_text(path)}, format = 'newline_delimited', columns = {{text: 'VARCHAR'}},
             maximum_object_size = {max(_SMALLEST_OBJECT_LIMIT, longest + 1)}
         )
-        """,
-        {"path": str(path)},
+        """
     ).fetchall()
     return [None if row[0] is None else Opinion(row[0], row[1], row[2] or []) for row in rows]
 

@@ -22,7 +22,7 @@ from casebook.readers.json_keys import SAMPLE_RECORDS, Keys, match_keys
 if TYPE_CHECKING:
     import duckdb
 
-_SMALL_FILE = 1 << 20
+SMALL_FILE = 1 << 20
 _DOUBTFUL_BYTES = 4 << 20
 _SMALLEST_OBJECT_LIMIT = 16 << 20
 _ROW_GROUP_BYTES = 32 << 20
@@ -44,8 +44,7 @@ def find_keys(raw: Raw, desk: Desk, form: str, records: Iterable[Record]) -> Key
     """
     import duckdb
 
-    compression = raw.compression or "uncompressed"
-    if raw.path.stat().st_size >= _SMALL_FILE:
+    if raw.path.stat().st_size >= SMALL_FILE:
         try:
             row = desk.connection.execute(
                 f"""
@@ -53,12 +52,10 @@ def find_keys(raw: Raw, desk: Desk, form: str, records: Iterable[Record]) -> Key
                     count(*) filter (where json_type(json) = 'OBJECT'),
                     list_distinct(flatten(list(json_keys(json))))
                 from (
-                    select json
-                    from read_json_objects($path, format = $form, compression = $compression)
+                    select json from read_json_objects({_whole_file(raw, form)})
                     limit {SAMPLE_RECORDS}
                 )
-                """,
-                {"path": str(raw.path), "form": form, "compression": compression},
+                """
             ).fetchone()
             if row is not None:
                 return match_keys(raw.table, row[1] or [], row[0])
@@ -120,20 +117,13 @@ def land_at_once(raw: Raw, desk: Desk, form: str, keys: Keys) -> int | None:
     if keys.other_spellings:
         return None
     columns = [f"{quote_name(key)} as {quote_name(column)}" for column, key in keys.key_of.items()]
+    types = ", ".join(f"{quote_text(key)}: 'VARCHAR'" for key in keys.key_of.values())
     query = f"""
         select {", ".join(columns)}, null::bigint as {RECORD_COLUMN}
-        from read_json(
-            $path, format = $form, compression = $compression, columns = $columns
-        )
+        from read_json({_whole_file(raw, form)}, columns = {{{types}}})
     """
-    parameters = {
-        "path": str(raw.path),
-        "form": form,
-        "compression": raw.compression or "uncompressed",
-        "columns": dict.fromkeys(keys.key_of.values(), "VARCHAR"),
-    }
     try:
-        return _copy(desk.connection, query, parameters, desk.landed, 122880)
+        return _copy(desk.connection, query, desk.landed, 122880)
     except duckdb.Error:
         return None
 
@@ -142,7 +132,7 @@ def count_empty_rows(raw: Raw, desk: Desk) -> int:
     """Landed rows without a value in any column: DuckDB takes a bare `null` for such a record."""
     tests = " and ".join(f"{quote_name(column.name)} is null" for column in raw.table.columns)
     row = desk.connection.execute(
-        f"select count(*) from read_parquet($path) where {tests}", {"path": str(desk.landed)}
+        f"select count(*) from read_parquet({quote_text(desk.landed)}) where {tests}"
     ).fetchone()
     return row[0] if row else 0
 
@@ -191,14 +181,14 @@ def land_one_by_one(raw: Raw, desk: Desk, records: Iterable[Record], keys: Keys)
     query = f"""
         select {", ".join(columns)}, n as {RECORD_COLUMN}
         from read_json(
-            $path, format = 'newline_delimited',
+            {quote_text(spool)}, format = 'newline_delimited',
             columns = {{n: 'BIGINT', r: {quote_text(f"STRUCT({fields})")}}},
             maximum_object_size = {max(_SMALLEST_OBJECT_LIMIT, longest + 1)}
         )
     """
     rows = max(2048, min(122880, _ROW_GROUP_BYTES * good // max(size, 1)))
     try:
-        landed = _copy(desk.connection, query, {"path": str(spool)}, desk.landed, rows)
+        landed = _copy(desk.connection, query, desk.landed, rows)
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise Refused(f"a record cannot be landed: {str(error).splitlines()[0]}") from error
     if landed != good:
@@ -207,16 +197,22 @@ def land_one_by_one(raw: Raw, desk: Desk, records: Iterable[Record], keys: Keys)
     return landed
 
 
-def _copy(
-    connection: duckdb.DuckDBPyConnection,
-    query: str,
-    parameters: dict[str, object],
-    target: Path,
-    row_group: int,
-) -> int:
+def _whole_file(raw: Raw, form: str) -> str:
+    """The arguments with which DuckDB reads the raw file itself.
+
+    SQL literals, here and below: where a parameter is bound, duckdb looks for pandas each time,
+    which takes longer than loading a small file.
+    """
+    compression = raw.compression or "uncompressed"
+    return (
+        f"{quote_text(raw.path)}, format = {quote_text(form)},"
+        f" compression = {quote_text(compression)}"
+    )
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path, row_group: int) -> int:
     row = connection.execute(
         f"copy ({query}) to {quote_text(target)}"
-        f" (format parquet, compression zstd, row_group_size {row_group})",
-        parameters,
+        f" (format parquet, compression zstd, row_group_size {row_group})"
     ).fetchone()
     return row[0] if row else 0

@@ -9,6 +9,7 @@ from casebook.measure import open_text
 from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
 from casebook.readers.json_judge import Record
 from casebook.readers.json_land import (
+    SMALL_FILE,
     count_empty_rows,
     find_keys,
     land_at_once,
@@ -71,8 +72,12 @@ def read(raw: Raw, desk: Desk) -> Reading:
 
 
 def _is_whole(raw: Raw, desk: Desk, landed: int, lines: int) -> bool:
-    """Whether DuckDB landed every line that is not blank, and none that is not an object."""
-    if landed == lines and not count_empty_rows(raw, desk):
+    """Whether DuckDB landed every line that is not blank, and none that is not an object.
+
+    Numbers of rows tell that of most large files; else, the lines are looked at.
+    """
+    is_large = raw.measured().size_bytes >= SMALL_FILE
+    if is_large and landed == lines and not count_empty_rows(raw, desk):
         return True
     blank = nulls = 0
     with open_text(raw.path, raw.compression) as text:

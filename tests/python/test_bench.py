@@ -1,0 +1,62 @@
+"""`make bench` at a size that takes seconds: it runs, and its result can be read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from workbench import PROJECT
+
+BENCH = PROJECT / "scripts" / "bench" / "bench.py"
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(BENCH), *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_benchmark_prints_every_comparison_and_writes_it_as_json(tmp_path):
+    folder, result = tmp_path / "bench", tmp_path / "result.json"
+
+    done = bench(
+        "--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result)
+    )
+
+    assert done.returncode == 0, done.stderr
+    votes = json.loads(result.read_text())["sections"]["votes"]
+    compared = {(line["name"], line["against"]) for line in votes["lines"]}
+    assert compared == {
+        ("load", "bare COPY"),
+        ("load + build", "bare script"),
+        ("load + build, less an empty dbt build", "bare script"),
+        ("unchanged re-load", ""),
+        ("load + build of 0.1% more rows", "first build"),
+        ("load, peak memory", ""),
+        ("load, peak memory", "load of a tenth"),
+        ("load, peak memory", "bare copy"),
+        ("re-load, peak memory", ""),
+        ("first build, peak memory", "bare script"),
+        ("next build, peak memory", "first build"),
+        ("empty dbt build, peak memory", ""),
+    }
+    for line in votes["lines"]:
+        printed = [row for row in done.stdout.splitlines() if row.startswith(line["name"])]
+        assert any(line["against"] in row and line["verdict"] in row for row in printed) or (
+            line["verdict"] == "not at this size" and printed
+        )
+    assert all(
+        run["seconds"] > 0 < run["peak_mb"] for runs in votes["runs"].values() for run in runs
+    )
+    # Generated data stays for the next run, and nothing else does.
+    assert {path.name for path in folder.iterdir()} == {"data"}
+
+
+@pytest.mark.parametrize("wrong", [("--scale", "0"), ("--scale", "nan"), ("--rounds", "0")])
+def test_the_benchmark_refuses_sizes_that_mean_nothing(wrong):
+    done = bench(*wrong)
+
+    assert done.returncode == 2
+    assert f"{wrong[0]} must be" in done.stderr

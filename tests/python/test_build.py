@@ -1,0 +1,266 @@
+"""Candidate and publish, readers meanwhile, and when a build refreshes in full unasked."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from workbench import PROJECT, Workbench, vote
+
+PARTS = ("models", "macros", "seeds", "tests", "docs", "dbt_project.yml", "profiles.yml")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    return Workbench(tmp_path)
+
+
+@pytest.fixture
+def own_project(tmp_path: Path) -> Workbench:
+    """A workbench with a copy of the dbt project, to be changed."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for part in PARTS:
+        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
+        copy(PROJECT / part, project / part)
+    return Workbench(tmp_path, project)
+
+
+def break_the_accounting(bench: Workbench) -> None:
+    """Let the ledger claim a record that was never landed, as a faulty loader would."""
+    (entry,) = bench.lake.rglob("_entry.json")
+    content = json.loads(entry.read_text())
+    content["records"] += 1
+    entry.write_text(json.dumps(content))
+
+
+def test_a_build_whose_test_fails_leaves_the_warehouse_byte_for_byte(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1), vote(2)])
+    bench.casebook("build")
+    before = bench.warehouse.read_bytes()
+    break_the_accounting(bench)
+    failed = bench.casebook("build", status=1)
+    assert bench.warehouse.read_bytes() == before
+    assert "row_accounting_records_are_landed_or_quarantined" in failed.stderr
+    candidate = bench.root / "warehouse_candidate.db"
+    assert str(candidate) in failed.stderr
+    (table,) = re.findall(r"its wrong rows: (\S+)", failed.stderr)
+    with duckdb.connect(str(candidate), read_only=True) as connection:
+        assert connection.execute(
+            f"select source_file, records, landed from {table.split('.', 1)[1]}"
+        ).fetchall() == [("blog/votes/a.jsonl", 3, 2)]
+
+
+def test_the_next_good_build_is_published_and_leaves_nothing_behind(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1)])
+    bench.casebook("load")
+    break_the_accounting(bench)
+    bench.casebook("build", status=1)
+    assert not bench.warehouse.exists()
+    shutil.rmtree(bench.lake)
+    bench.casebook("build")
+    assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
+    assert not list(bench.root.glob("*_candidate*"))
+    assert bench.query(
+        "select count(*) from information_schema.tables where table_schema = 'audit'"
+    ) == [(4,)]
+
+
+def test_a_reader_and_a_build_do_not_disturb_each_other(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1)])
+    bench.casebook("build")
+    with duckdb.connect(str(bench.warehouse), read_only=True) as reader:
+        bench.write("b.jsonl", [vote(2)])
+        bench.casebook("build")
+        assert reader.execute("select count(*) from blog_analysis.votes").fetchall() == [(1,)]
+    assert bench.query("select count(*) from blog_analysis.votes") == [(2,)]
+
+
+def test_a_second_build_of_the_same_warehouse_says_that_one_is_running(bench: Workbench) -> None:
+    import fcntl
+
+    bench.write("a.jsonl", [vote(1)])
+    with (bench.root / "warehouse.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = bench.casebook("build", status=1)
+    assert "another build of this warehouse is running" in refused.stderr
+    assert not bench.warehouse.exists()
+
+
+def test_a_refused_file_does_not_keep_the_others_from_being_published(bench: Workbench) -> None:
+    bench.write("good.jsonl", [vote(1)])
+    bench.write("bad.jsonl.gz", b"\x1f\x8b\x08 and no more")
+    published = bench.casebook("build", status=1)
+    assert "refused" in published.stderr
+    assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
+    ((state, landed_file, refusal),) = bench.query(
+        "select state, landed_file, refusal from audit.loaded_files"
+        " where source_file = 'blog/votes/bad.jsonl.gz'"
+    )
+    assert (state, landed_file) == ("refused", None)
+    assert refusal
+
+
+def test_a_bare_dbt_build_works_after_a_load_and_stops_before_one(bench: Workbench) -> None:
+    stopped = bench.dbt("build", status=2)
+    assert "nothing is loaded" in stopped.stdout
+    assert "casebook load" in stopped.stdout
+    bench.write("a.jsonl", [vote(1), vote(1), vote(2, PostId="x")])
+    bench.casebook("load")
+    bench.dbt("build")
+    assert bench.query("select duplicate, rejected, kept from audit.row_accounting") == [(1, 1, 1)]
+    bench.write("b.jsonl", [vote(1, PostId="7")])
+    bench.casebook("load")
+    bench.dbt("build")
+    assert bench.query("select vote_id, post_id from blog_analysis.votes") == [(1, 7)]
+    assert bench.query("select count(*), sum(tests_failed) from audit.builds") == [(2, 0)]
+    with duckdb.connect(str(bench.warehouse), read_only=True):
+        held = bench.dbt("build", status=2)
+    assert "lock" in (held.stdout + held.stderr).lower()
+
+
+def test_a_lost_vote_shows_in_the_accounting(own_project: Workbench) -> None:
+    bench = own_project
+    model = bench.project / "models" / "marts" / "blog" / "votes.sql"
+    model.write_text(
+        model.read_text().rstrip() + "\nwhere latest.vote_id <> 2\n",
+    )
+    bench.write("a.jsonl", [vote(1), vote(2)])
+    failed = bench.casebook("build", status=1)
+    assert "row_accounting_items_have_one_outcome_each" in failed.stderr
+
+
+def test_what_a_model_depends_on_changes_and_it_is_refreshed_in_full(
+    own_project: Workbench,
+) -> None:
+    bench = own_project
+    project = bench.project
+    bench.write("a.jsonl", [vote(1), vote(2, VoteTypeId="3")])
+    bench.casebook("build")
+    # Rows that only a full refresh would write again.
+    with duckdb.connect(str(bench.warehouse)) as connection:
+        connection.execute("update blog_analysis.votes set post_id = 0")
+
+    def edit(name: str, change: Callable[[str], str]) -> None:
+        path = project / name
+        path.write_text(change(path.read_text()))
+
+    def refreshed() -> set[str]:
+        shown = bench.casebook("build", "--exclude-resource-type", "test").stdout
+        return set(re.findall(r"full refresh of (\w+): its SQL", shown))
+
+    every = {"int_blog__vote_records", "int_blog__votes_outranked", "votes"}
+    assert refreshed() == set()
+    assert bench.query("select distinct post_id from blog_analysis.votes") == [(0,)]
+
+    edit("seeds/vote_types.csv", lambda text: text.replace("DownMod", "Downvote"))
+    assert refreshed() == {"votes"}
+    assert bench.query("select post_id, vote_type from blog_analysis.votes order by all") == [
+        (101, "UpMod"),
+        (102, "Downvote"),
+    ]
+
+    edit("models/marts/blog/votes.sql", lambda text: text + "\n-- Another reason.\n")
+    assert refreshed() == {"votes"}
+
+    edit("macros/fields/cast_timestamp.sql", lambda text: text.replace("[T ]", "[Tt ]"))
+    assert refreshed() == every
+
+    edit("macros/fields/quotient.sql", lambda text: text + "\n{#- Not used by votes. -#}\n")
+    assert refreshed() == set()
+
+    edit("models/staging/blog/_blog__sources.yml", lambda text: text.replace("[Id]", "[PostId]"))
+    assert refreshed() == every
+
+    edit(
+        "models/intermediate/blog/int_blog__votes_outranked.sql",
+        lambda text: text + "\n-- {{ var('outlier_deviation') }}\n",
+    )
+    assert refreshed() == {"int_blog__votes_outranked", "votes"}
+    edit("dbt_project.yml", lambda text: text.replace("deviation: 0.2", "deviation: 0.3"))
+    assert refreshed() == {"int_blog__votes_outranked", "votes"}
+    assert refreshed() == set()
+
+
+def test_a_build_over_another_lake_is_a_full_refresh(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1)])
+    bench.casebook("build")
+    bench.raw, bench.lake = bench.root / "raw2", bench.root / "lake2"
+    bench.write("a.jsonl", [vote(5)])
+    shown = bench.casebook("build").stdout
+    assert f"full refresh of votes: it was built over another lake, {bench.root / 'lake'}" in shown
+    assert bench.query("select vote_id from blog_analysis.votes") == [(5,)]
+
+
+def test_a_build_reads_what_was_pinned_and_leaves_the_rest_to_the_next(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1)])
+    bench.casebook("build")
+    bench.write("b.jsonl", [vote(2)])
+    bench.casebook("load")
+    assert bench.query("select count(*) from raw_blog.votes") == [(1,)]
+    bench.casebook("outliers")
+    assert bench.query("select count(*) from raw_blog.votes") == [(1,)]
+    assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
+    bench.casebook("build")
+    assert bench.query("select count(*) from raw_blog.votes") == [(2,)]
+
+
+def test_an_incremental_build_tests_the_keys_that_it_touched(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1), vote(2)])
+    bench.casebook("build")
+    with duckdb.connect(str(bench.warehouse)) as connection:
+        connection.execute("insert into blog_analysis.votes from blog_analysis.votes")
+    bench.write("b.jsonl", [vote(3)])
+    select = ["--select", "int_blog__vote_records", "int_blog__votes_outranked", "votes"]
+    bench.casebook("build", *select)
+    bench.write("c.jsonl", [vote(2)])
+    # The touched vote is replaced, so that only what was not touched stands there twice.
+    bench.casebook("build", *select)
+    failed = bench.dbt("test", "--select", "votes", status=1)
+    assert "votes_have_one_row_per_vote_id" in failed.stdout
+
+
+def test_the_build_writes_down_what_it_was(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1)])
+    started = time.time()
+    bench.casebook("build")
+    ((engine, versions, since, seconds, rows, passed, failed),) = bench.query(
+        "select engine, versions, epoch(started_at), seconds, rows_per_mart, tests_passed,"
+        " tests_failed from audit.builds"
+    )
+    assert engine == "duckdb"
+    assert f"duckdb v{duckdb.__version__}" in versions
+    assert started <= since <= time.time()
+    assert 0 < seconds < time.time() - started
+    assert json.loads(rows)["blog_analysis.votes"] == 1
+    assert passed > 20
+    assert failed == 0
+
+
+def test_a_tidy_project_folder(bench: Workbench) -> None:
+    before = {path.name for path in PROJECT.iterdir()}
+    bench.write("a.jsonl", [vote(1)])
+    bench.casebook("build", "-q")
+    assert {path.name for path in PROJECT.iterdir()} == before
+    assert sorted(path.name for path in bench.root.iterdir()) == [
+        "lake",
+        "logs",
+        "raw",
+        "target",
+        "warehouse.db",
+        "warehouse.db.lock",
+    ]
+
+
+def test_an_empty_build_checks_the_sql_without_a_lake(bench: Workbench) -> None:
+    bench.dbt("build", "--empty")
+    assert bench.query("select count(*) from raw_lake.built") == [(0,)]
+    bench.write("a.jsonl", [vote(1)])
+    bench.casebook("build")
+    assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
