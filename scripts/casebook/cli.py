@@ -184,17 +184,17 @@ def trace(
         origins = trace_row(connection, table, key)
     for origin in origins:
         original = original_text(settings, origin)
-        grid = Grid(box=None, show_header=False, pad_edge=False)
-        grid.add_column(style="bold", no_wrap=True)
-        grid.add_column(overflow="fold")
-        grid.add_row("row of", origin.table)
-        for name, value in origin.row.items():
-            grid.add_row(f"  {name}", "" if value is None else str(value))
-        grid.add_row("raw file", origin.source_file)
-        grid.add_row("record", str(origin.source_record))
-        grid.add_row("landed as", json.dumps(origin.landed, ensure_ascii=False))
-        grid.add_row("original text", original.text if original.text is not None else original.why)
-        out.print(grid)
+        facts = {"row of": origin.table}
+        facts |= {f"  {name}": _shown(value) for name, value in origin.row.items()}
+        facts |= {
+            "raw file": origin.source_file,
+            "record": str(origin.source_record),
+            "landed as": json.dumps(origin.landed, ensure_ascii=False),
+            "original text": original.text if original.text is not None else original.why,
+        }
+        width = max(map(len, facts)) + 2
+        for name, value in facts.items():
+            out.print(f"{name:{width}}{value}", markup=False)
 
 
 @app.command()
@@ -324,6 +324,10 @@ def _print_failures(result: BuildResult) -> None:
         if problem.table:
             err.print(f"    its wrong rows: {problem.table}", markup=False)
     err.print(f"the candidate is at {result.candidate}", markup=False)
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _one_line(text: str) -> str:

@@ -1,9 +1,10 @@
 """What the README says can be done: its commands run, its queries answer, its links lead somewhere.
 
 Conventions for the README: a block marked `sh` is run as it stands, in a copy of the project in
-which the sample lies in `raw/` and is built, apart from lines that begin with `make`, which only
-have to name a target. A block marked `sql` is a query to that warehouse. A block marked
-`<language> file=<path>` is a file that is put into the copy before the build.
+which the sample lies in `raw/` and is built. Left out are lines that begin with `make`, which only
+have to name a target, and the bare `casebook build` that has built the copy. A block marked `sql`
+is a query to that warehouse. A block marked `<language> file=<path>` is a file that is put into the
+copy before the build.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import typer.main
-from workbench import PROJECT, Workbench
-
 from casebook.cli import app
+from workbench import PROJECT, Workbench
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PROSE = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
@@ -42,11 +43,11 @@ def blocks_of(prose: str) -> list[Block]:
 
 
 BLOCKS = blocks_of(README)
+LEFT_OUT = re.compile(r"^(make\b.*|casebook build *(#.*)?)\n", re.M)
 SCRIPTS = [
     script
     for block in BLOCKS
-    if block.language == "sh"
-    and (script := re.sub(r"^make\b.*\n", "", block.text, flags=re.M).strip())
+    if block.language == "sh" and (script := LEFT_OUT.sub("", block.text).strip())
 ]
 QUERIES = [block.text for block in BLOCKS if block.language == "sql" and not block.file]
 
@@ -67,13 +68,13 @@ def clone(tmp_path_factory) -> Workbench:
         if block.file:
             (project / block.file).write_text(block.text, encoding="utf-8")
     bench = Workbench(project, project)
-    bench.casebook("build", "--quiet")
+    bench.casebook("build")
     return bench
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.splitlines()[0])
 def test_a_block_of_commands_runs(clone, script) -> None:
-    path = f"{Path(shutil.which('casebook')).parent}:{clone.environment['PATH']}"
+    path = f"{Path(sys.executable).parent}:{clone.environment['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=clone.project,
@@ -110,9 +111,8 @@ def test_the_output_shown_is_that_of_the_sample(clone) -> None:
 
 
 def test_the_tables_that_it_names_are_those_of_the_warehouse(clone) -> None:
-    named = dict(
-        re.findall(r"^\| `((?:audit|blog_analysis)\.\w+)` \| (table|view) \|", README, re.M)
-    )
+    row = r"^\| `((?:audit|blog_analysis)\.\w+)` \| (table|view) \|"
+    named = dict(re.findall(row, README, re.M))
     own = {Path(block.file).stem for block in BLOCKS if block.file}
     kinds = {"BASE TABLE": "table", "VIEW": "view"}
     built = clone.query(

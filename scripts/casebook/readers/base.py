@@ -6,7 +6,7 @@ into quarantine. Each format is one module with a `Reader` in it; `choose` lists
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,10 +90,13 @@ class Reader:
     Attributes:
         format: its name in the ledger.
         read: reads one file; raises `Refused` where it cannot be read as a whole.
+        texts: the number and the bytes of each record of a file, in order, good or bad; takes its
+            path and its compression.
     """
 
     format: str
     read: Callable[[Raw, Desk], Reading]
+    texts: Callable[[Path, str | None], Iterator[tuple[int, bytes]]]
 
 
 def quote_name(name: str) -> str:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from casebook.measure import open_text
 from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
@@ -20,9 +21,10 @@ from casebook.readers.json_land import (
 
 _FORM = "array"
 _PIECE = 1 << 20
+_LONGEST_INDENT = 4096
 _NOT_SPACE = re.compile(r"[^ \t\r\n]")
 _TOKEN = re.compile(r'["\\\[\]{},\n]')
-_DECODER = json.JSONDecoder()
+_scan = json.JSONDecoder().scan_once
 _OPENED_BY = {"]": "[", "}": "{"}
 _BROKEN = -1
 
@@ -37,12 +39,12 @@ def read(raw: Raw, desk: Desk) -> Reading:
     Raises:
         Refused: if no record has a required column, or a record is too long.
     """
-    keys = find_keys(raw, desk, _FORM, elements(raw))
+    keys = find_keys(raw, desk, _FORM, elements(raw.path, raw.compression))
     landed = land_at_once(raw, desk, _FORM, keys)
     ends_well = raw.measured().last_byte == b"]"
     if landed is not None and ends_well and not count_empty_rows(raw, desk):
         return Reading(landed, landed, keys.ignored)
-    counted = _Counted(elements(raw))
+    counted = _Counted(elements(raw.path, raw.compression))
     landed = land_one_by_one(raw, desk, counted, keys)
     return Reading(counted.count, landed, keys.ignored)
 
@@ -64,20 +66,31 @@ class _Text:
     Attributes:
         buffer: what is held of it now.
         at: where reading goes on in the buffer.
-        line: the 1-based number of the line at `at`.
-        indent: the white space before `at` in its line; None if there is more than that.
         ended: whether the buffer holds the text's end.
     """
 
-    def __init__(self, raw: Raw) -> None:
-        self._file = open_text(raw.path, raw.compression)
+    def __init__(self, path: Path, compression: str | None) -> None:
+        self._file = open_text(path, compression)
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
-        self.buffer, self.at, self.line, self.ended = "", 0, 1, False
-        self.indent: str | None = ""
+        self._line, self._counted = 1, 0
+        self.buffer, self.at, self.ended = "", 0, False
         self.more()
 
     def close(self) -> None:
         self._file.close()
+
+    @property
+    def line(self) -> int:
+        """The 1-based number of the line at `at`."""
+        self._line += self.buffer.count("\n", self._counted, self.at)
+        self._counted = self.at
+        return self._line
+
+    @property
+    def indent(self) -> str:
+        """The white space before `at` in its line; none if other text stands before it."""
+        before = self.buffer[self.buffer.rfind("\n", 0, self.at) + 1 : self.at]
+        return "" if before.strip() else before
 
     def more(self) -> bool:
         """Hold more of the text; False if there is no more of it.
@@ -86,48 +99,47 @@ class _Text:
         """
         if self.ended:
             return False
-        self.buffer, self.at = self.buffer[self.at :], 0
-        self.check_length(len(self.buffer))
+        self._check_length(len(self.buffer))
+        self._line = self.line
+        start_of_line = self.buffer.rfind("\n", max(0, self.at - _LONGEST_INDENT), self.at)
+        kept = start_of_line if start_of_line >= 0 else self.at
+        self.buffer, self.at = self.buffer[kept:], self.at - kept
+        self._counted = self.at
         piece = self._file.read(max(_PIECE, len(self.buffer)))
         self.ended = not piece
         self.buffer += self._decoder.decode(piece, final=self.ended)
         return True
 
-    def check_length(self, to: int) -> None:
-        """Refuse the file if a record from `at` to that place is too long."""
+    def next(self) -> str:
+        """Go to the next character that is not white space; return it, or nothing at the end."""
+        while True:
+            found = _NOT_SPACE.search(self.buffer, self.at)
+            if found:
+                self.at = found.start()
+                return found.group()
+            self.at = len(self.buffer)
+            if not self.more():
+                return ""
+
+    def take(self, to: int) -> str:
+        """Move on to a place in the buffer; return the text that was passed.
+
+        Raises:
+            Refused: if that is more than one record may have.
+        """
+        self._check_length(to)
+        start, self.at = self.at, to
+        return self.buffer[start:to]
+
+    def _check_length(self, to: int) -> None:
         if to - self.at > MAX_RECORD_BYTES:
             raise Refused(
                 f"the record in line {self.line} is longer than {MAX_RECORD_BYTES >> 20} MiB, the"
                 " most that one record may have"
             )
 
-    def next(self) -> str:
-        """Go to the next character that is not white space; return it, or nothing at the end."""
-        while True:
-            found = _NOT_SPACE.search(self.buffer, self.at)
-            self.go(found.start() if found else len(self.buffer))
-            if found:
-                return self.buffer[self.at]
-            if not self.more():
-                return ""
 
-    def go(self, to: int) -> str:
-        """Move on to a place in the buffer; return the text that was passed.
-
-        Raises:
-            Refused: if that is more than one record may have.
-        """
-        self.check_length(to)
-        passed = self.buffer[self.at : to]
-        self.at = to
-        self.line += passed.count("\n")
-        before, newline, last = passed.rpartition("\n")
-        before = "" if newline else self.indent
-        self.indent = before + last if before is not None and not last.strip() else None
-        return passed
-
-
-def elements(raw: Raw) -> Iterator[Record]:
+def elements(path: Path, compression: str | None) -> Iterator[Record]:
     """The elements of a file's array, in order, in bounded memory.
 
     An element that is not JSON ends at the comma or bracket that its own brackets and strings lead
@@ -139,16 +151,16 @@ def elements(raw: Raw) -> Iterator[Record]:
     Raises:
         Refused: if an element is too long.
     """
-    text = _Text(raw)
+    text = _Text(path, compression)
     try:
         text.next()
-        text.go(text.at + 1)
+        text.at += 1
         number = 0
         while True:
             first = text.next()
             number += 1
             if first == "]":
-                text.go(text.at + 1)
+                text.at += 1
                 if text.next():
                     yield _rest(text, number, "text after the array's closing ]")
                 return
@@ -162,29 +174,30 @@ def elements(raw: Raw) -> Iterator[Record]:
             if array_is_broken:
                 return
             if text.next() == ",":
-                text.go(text.at + 1)
+                text.at += 1
     finally:
         text.close()
 
 
 def _element(text: _Text, number: int) -> Record:
-    line, indent = text.line, text.indent or ""
+    line = text.line
     while (end := _end_of_element(text)) is None:
         if not text.more():
             return _rest(text, number, "the array is not closed with ]")
     if end != _BROKEN:
-        return Record(number, line, _bytes(text.go(end).rstrip()))
+        return Record(number, line, _bytes(text.take(end).rstrip()))
+    indent = text.indent
     while (end := text.buffer.find(f"\n{indent}{{", text.at + 1)) < 0:
         if not text.more():
             return _rest(text, number, "nothing after it in the array can be told apart")
-    return Record(number, line, _bytes(text.go(end).rstrip().removesuffix(",")))
+    return Record(number, line, _bytes(text.take(end).rstrip().removesuffix(",")))
 
 
 def _end_of_element(text: _Text) -> int | None:
     """Where the element ends; None if more text is needed to tell, `_BROKEN` if that won't help."""
     try:
-        _, end = _DECODER.raw_decode(text.buffer, text.at)
-    except (ValueError, RecursionError):
+        _, end = _scan(text.buffer, text.at)
+    except (ValueError, StopIteration, RecursionError):
         return _end_by_brackets(text.buffer, text.at)
     after = _NOT_SPACE.search(text.buffer, end)
     if after is None:
@@ -218,7 +231,7 @@ def _rest(text: _Text, number: int, message: str) -> Record:
     line = text.line
     while text.more():
         pass
-    rest = text.go(len(text.buffer)).rstrip()
+    rest = text.take(len(text.buffer)).rstrip()
     record = Record(number, line, _bytes(rest))
     record.reject("broken_array", message)
     return record
@@ -228,4 +241,9 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-READER = Reader("json_array", read)
+def texts(path: Path, compression: str | None) -> Iterator[tuple[int, bytes]]:
+    """The number and the bytes of each element."""
+    return ((record.number, record.raw) for record in elements(path, compression))
+
+
+READER = Reader("json_array", read, texts)

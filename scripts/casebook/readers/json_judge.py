@@ -21,11 +21,11 @@ from casebook.readers.json_keys import Keys
 if TYPE_CHECKING:
     import duckdb
 
-_BATCH_RECORDS = 1024
+_BATCH_RECORDS = 8192
 _BATCH_BYTES = 4 << 20
 _SMALLEST_OBJECT_LIMIT = 16 << 20
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_GROUP_RECORDS = 64
+_GROUP_SIZES = (64, 8)
 _SEPARATOR = secrets.token_hex(16)
 _BETWEEN = f',"{_SEPARATOR}",'.encode()
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
@@ -108,14 +108,23 @@ def judge_all(
 def _judge_batch(
     records: list[Record], keys: Keys, connection: duckdb.DuckDBPyConnection, folder: Path
 ) -> list[Record]:
-    for start in range(0, len(records), _GROUP_RECORDS):
-        group = records[start : start + _GROUP_RECORDS]
-        if not _pass_together(group, keys):
-            for record in group:
-                if record.reason_code is None:
-                    _judge(record, keys)
+    _judge_groups(records, keys, _GROUP_SIZES)
     _ask_duckdb(records, keys, connection, folder)
     return records
+
+
+def _judge_groups(records: list[Record], keys: Keys, sizes: tuple[int, ...]) -> None:
+    """Judge records in groups of the first size; where one does not pass, in smaller ones."""
+    for start in range(0, len(records), sizes[0]):
+        group = records[start : start + sizes[0]]
+        if _pass_together(group, keys):
+            continue
+        if len(sizes) > 1:
+            _judge_groups(group, keys, sizes[1:])
+            continue
+        for record in group:
+            if record.reason_code is None:
+                _judge(record, keys)
 
 
 def _pass_together(group: list[Record], keys: Keys) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from casebook.measure import open_text
 from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
@@ -29,13 +30,14 @@ class _Lines:
         blank: blank ones among them.
     """
 
-    raw: Raw
+    path: Path
+    compression: str | None
     total: int = 0
     blank: int = 0
 
     def __iter__(self) -> Iterator[Record]:
         self.total = self.blank = 0
-        with open_text(self.raw.path, self.raw.compression) as text:
+        with open_text(self.path, self.compression) as text:
             while line := text.readline(MAX_RECORD_BYTES + 1):
                 self.total += 1
                 if len(line) > MAX_RECORD_BYTES:
@@ -61,12 +63,12 @@ def read(raw: Raw, desk: Desk) -> Reading:
     Raises:
         Refused: if no record has a required column, or a line is too long.
     """
-    keys = find_keys(raw, desk, _FORM, _Lines(raw))
+    keys = find_keys(raw, desk, _FORM, _Lines(raw.path, raw.compression))
     landed = land_at_once(raw, desk, _FORM, keys)
     lines = raw.measured().lines
     if landed is not None and _is_whole(raw, desk, landed, lines):
         return Reading(landed, landed, keys.ignored)
-    records = _Lines(raw)
+    records = _Lines(raw.path, raw.compression)
     landed = land_one_by_one(raw, desk, records, keys)
     return Reading(lines - records.blank, landed, keys.ignored)
 
@@ -88,4 +90,10 @@ def _is_whole(raw: Raw, desk: Desk, landed: int, lines: int) -> bool:
     return landed == lines - blank and not nulls
 
 
-READER = Reader("json_lines", read)
+def texts(path: Path, compression: str | None) -> Iterator[tuple[int, bytes]]:
+    """The number and the bytes of each line that is not blank."""
+    for record in _Lines(path, compression):
+        yield record.number, record.raw.rstrip(b"\r\n")
+
+
+READER = Reader("json_lines", read, texts)
