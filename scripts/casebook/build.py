@@ -81,7 +81,8 @@ def build(
         Whether it was published and, if not, what failed.
 
     Raises:
-        CasebookError: if another build of the same warehouse is running, or dbt could not start.
+        CasebookError: if another build of the same warehouse is running, dbt could not run, or
+            the selection is empty.
     """
     warehouse, candidate = settings.warehouse, candidate_of(settings.warehouse)
     warehouse.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +93,19 @@ def build(
         results = target_folder(settings) / "run_results.json"
         results.unlink(missing_ok=True)
         status = _run_dbt(settings, candidate, [dbt_command, *dbt_options], quiet)
-        failures, warnings = _problems(results)
+        if not results.exists():
+            _remove_database(candidate)
+            raise CasebookError(
+                f"dbt could not run: it ended with status {status}; nothing was built",
+                fix="see what dbt says above; `dbt build --help` lists its options",
+            )
+        built, failures, warnings = _problems(results)
+        if status == 0 and not built:
+            _remove_database(candidate)
+            raise CasebookError(
+                "the selection names no model: nothing was built",
+                fix="`dbt ls` lists what can be selected",
+            )
         if status != 0:
             failures = failures or (Problem("dbt", "command", f"dbt ended with status {status}"),)
             return BuildResult(False, warehouse, candidate, failures, warnings)
@@ -126,10 +139,19 @@ def _run_dbt(settings: Settings, database: Path, arguments: Sequence[str], quiet
     environment = os.environ | settings.environment
     environment["CASEBOOK_WAREHOUSE"] = str(database)
     environment["CASEBOOK_GIT_REVISION"] = git_revision(settings.project)
-    dbt = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
+    dbt = [sys.executable, "-c", "from dbt.cli.main import cli; cli(prog_name='dbt')"]
     if quiet:
         dbt.append("--quiet")
-    run = subprocess.run([*dbt, *arguments], cwd=settings.project, env=environment, check=False)
+    if not sys.stderr.isatty():
+        dbt.append("--no-use-colors")
+    # dbt's log is progress, and stdout is for results.
+    run = subprocess.run(
+        [*dbt, *arguments],
+        cwd=settings.project,
+        env=environment,
+        stdout=sys.stderr,
+        check=False,
+    )
     return run.returncode
 
 
@@ -168,9 +190,8 @@ def _publish(candidate: Path, warehouse: Path) -> None:
         os.close(folder)
 
 
-def _problems(results: Path) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
-    if not results.exists():
-        return (), ()
+def _problems(results: Path) -> tuple[int, tuple[Problem, ...], tuple[Problem, ...]]:
+    """How many nodes ran, which failed, and which warned."""
     found: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["results"]
 
     def of(*statuses: str) -> tuple[Problem, ...]:
@@ -185,4 +206,4 @@ def _problems(results: Path) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
             if result["status"] in statuses
         )
 
-    return of("error", "fail", "runtime error"), of("warn")
+    return len(found), of("error", "fail", "runtime error"), of("warn")

@@ -37,17 +37,15 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Raw = Annotated[
     Path | None,
-    typer.Option("--raw", help="Folder of raw files [env CASEBOOK_RAW; default: raw]."),
+    typer.Option("--raw", help="Folder of raw files; CASEBOOK_RAW, or raw/."),
 ]
 Lake = Annotated[
     Path | None,
-    typer.Option("--lake", help="Folder of the lake [env CASEBOOK_LAKE; default: lake]."),
+    typer.Option("--lake", help="Folder of the lake; CASEBOOK_LAKE, or lake/."),
 ]
 Warehouse = Annotated[
     Path | None,
-    typer.Option(
-        "--warehouse", help="The warehouse file [env CASEBOOK_WAREHOUSE; default: warehouse.db]."
-    ),
+    typer.Option("--warehouse", help="The warehouse file; CASEBOOK_WAREHOUSE, or warehouse.db."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verify = Annotated[
@@ -141,7 +139,7 @@ def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) ->
 @app.command()
 def rejects(
     table: Annotated[
-        str | None, typer.Argument(help="SOURCE.TABLE, as blog.votes; all by default.")
+        str | None, typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default.")
     ] = None,
     text: Annotated[
         bool, typer.Option("--text", "--raw-text", help="Show every record with its raw text.")
@@ -149,10 +147,15 @@ def rejects(
     warehouse: Warehouse = None,
 ) -> None:
     """Show what was quarantined or rejected, by file and reason."""
+    from casebook.discover import choose_tables
+    from casebook.sources import read_sources
     from casebook.warehouse import open_warehouse, rejected_records
     from casebook.warehouse import rejects as count_rejects
 
-    with open_warehouse(find_settings(warehouse=warehouse).warehouse) as connection:
+    settings = find_settings(warehouse=warehouse)
+    if table:
+        choose_tables(read_sources(settings.project), [table])
+    with open_warehouse(settings.warehouse) as connection:
         if text:
             for file, record, line, stage, reasons, raw_text in rejected_records(connection, table):
                 place = f"record {record}" + (f", line {line}" if line else "")
@@ -224,13 +227,22 @@ def sample(
     )
 
 
-@app.callback()
-def common(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         out.print(f"casebook {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Folders of messy raw files into a tested, documented analytics warehouse."""
 
 
 def main() -> None:
@@ -317,7 +329,8 @@ def _print_summary(settings: Settings) -> None:
 
 
 def _print_failures(result: BuildResult) -> None:
-    err.print(f"[bold red]not published[/]: readers keep {result.warehouse}")
+    keep = f": readers keep {result.warehouse}" if result.warehouse.exists() else ""
+    err.print(f"[bold red]not published[/]{keep}")
     for problem in result.failures:
         err.print("[red]failed[/] ", end="")
         err.print(f"{problem.kind} {problem.name}: {_one_line(problem.message)}", markup=False)

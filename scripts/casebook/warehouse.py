@@ -94,7 +94,7 @@ def rejects(
 
     Args:
         connection: to the warehouse.
-        table: `source.table` to look at; all of them by default.
+        table: `source` or `source.table` to look at; all of them by default.
 
     Returns:
         Rows of source file, stage (`quarantined` or `rejected`), reasons, number of records.
@@ -103,7 +103,7 @@ def rejects(
         """
         select source_file, stage, reasons, count(*)
         from audit.rejected_rows
-        where $1 is null or source_name || '.' || table_name = $1
+        where $1 is null or $1 in (source_name, source_name || '.' || table_name)
         group by all
         order by source_file, stage, count(*) desc, reasons
         """,
@@ -118,7 +118,7 @@ def rejected_records(
 
     Args:
         connection: to the warehouse.
-        table: `source.table` to look at; all of them by default.
+        table: `source` or `source.table` to look at; all of them by default.
 
     Yields:
         Source file, record number, first line or None, stage, reasons, raw text.
@@ -127,7 +127,7 @@ def rejected_records(
         """
         select source_file, source_record, first_line, stage, reasons, raw_text
         from audit.rejected_rows
-        where $1 is null or source_name || '.' || table_name = $1
+        where $1 is null or $1 in (source_name, source_name || '.' || table_name)
         order by source_file, source_record
         """,
         [table],
@@ -159,7 +159,7 @@ def trace(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> list[O
     if not found:
         raise CasebookError(
             f"{schema}.{name} has no row whose {key_column} is {key}",
-            fix="`casebook rejects --raw` shows the records that are in no mart",
+            fix="`casebook rejects --text` shows the records that are in no mart",
         )
     origins = []
     for row in found:

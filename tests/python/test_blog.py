@@ -102,7 +102,7 @@ def test_a_second_load_and_build_change_nothing(bench: Workbench) -> None:
     landed = {path: path.stat().st_mtime_ns for path in bench.lake.rglob("*.parquet")}
     again = bench.casebook("build")
     assert "16 unchanged" in again.stdout
-    assert "full refresh" not in again.stdout
+    assert "full refresh" not in again.stderr
     assert bench.blog_marts() == first
     assert {path: path.stat().st_mtime_ns for path in bench.lake.rglob("*.parquet")} == landed
     assert loaded_at == bench.query(
@@ -156,7 +156,7 @@ def test_files_in_any_order_give_what_they_give_at_once(bench: Workbench, tmp_pa
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, place)
         added = bench.casebook("build")
-        assert "full refresh" not in added.stdout
+        assert "full refresh" not in added.stderr
     piecemeal = bench.blog_marts()
     bench.casebook("build", "--full-refresh")
     assert bench.blog_marts() == piecemeal
@@ -174,7 +174,7 @@ def test_an_amended_file_replaces_its_records(bench: Workbench) -> None:
     bench.write("a.jsonl", [vote(1), vote(4), vote(5), vote(6)])
     amended = bench.casebook("build")
     assert "1 amended, 1 unchanged" in amended.stdout
-    assert "full refresh of votes: blog/votes/a.jsonl, built before, landed again" in amended.stdout
+    assert "full refresh of votes: blog/votes/a.jsonl, built before, landed again" in amended.stderr
     assert bench.query("select vote_id, post_id from blog_analysis.votes order by all") == [
         (1, 101),
         (3, 7),

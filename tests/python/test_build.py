@@ -152,7 +152,7 @@ def test_what_a_model_depends_on_changes_and_it_is_refreshed_in_full(
         path.write_text(change(path.read_text()))
 
     def refreshed() -> set[str]:
-        shown = bench.casebook("build", "--exclude-resource-type", "test").stdout
+        shown = bench.casebook("build", "--exclude-resource-type", "test").stderr
         return set(re.findall(r"full refresh of (\w+): its SQL", shown))
 
     every = {"int_blog__vote_records", "int_blog__votes_outranked", "votes"}
@@ -193,7 +193,7 @@ def test_a_build_over_another_lake_is_a_full_refresh(bench: Workbench) -> None:
     bench.casebook("build")
     bench.raw, bench.lake = bench.root / "raw2", bench.root / "lake2"
     bench.write("a.jsonl", [vote(5)])
-    shown = bench.casebook("build").stdout
+    shown = bench.casebook("build").stderr
     assert f"full refresh of votes: it was built over another lake, {bench.root / 'lake'}" in shown
     assert bench.query("select vote_id from blog_analysis.votes") == [(5,)]
 

@@ -26,6 +26,20 @@ def test_wrong_usage_ends_with_status_2(bench: Workbench) -> None:
     assert "No such command" in bench.casebook("nonsense", status=2).stderr
 
 
+def test_the_version() -> None:
+    assert Workbench(Path()).casebook("--version").stdout.startswith("casebook 0.")
+
+
+def test_a_build_of_nothing_is_an_error_and_publishes_nothing(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1)])
+    nothing = bench.casebook("build", "--select", "nosuch", status=1)
+    assert "the selection names no model" in nothing.stderr
+    wrong = bench.casebook("build", "--nosuch", status=1)
+    assert "--nosuch" in wrong.stderr
+    assert "dbt could not run" in wrong.stderr
+    assert sorted(path.name for path in bench.root.glob("warehouse*")) == ["warehouse.db.lock"]
+
+
 def test_an_error_goes_to_stderr_with_its_fix_and_status_1(bench: Workbench) -> None:
     failed = bench.casebook("load", status=1)
     assert failed.stdout == ""
@@ -85,7 +99,9 @@ def test_rejects_counts_by_file_and_reason_and_shows_the_text(bench: Workbench) 
         "file,stage,reasons,records",
         "blog/votes/a.jsonl,rejected,PostId: not_an_integer,2",
     ]
-    assert bench.casebook("rejects", "blog.other").stdout == "nothing was rejected\n"
+    assert bench.casebook("rejects", "blog").stdout.splitlines() == lines
+    unknown = bench.casebook("rejects", "blog.other", status=1)
+    assert "no source declares blog.other" in unknown.stderr
     text = bench.casebook("rejects", "blog.votes", "--text").stdout
     assert "blog/votes/a.jsonl: record 2: rejected: PostId: not_an_integer" in text
     assert '"PostId":"@"' in text

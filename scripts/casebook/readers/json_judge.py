@@ -170,7 +170,7 @@ def _judge(record: Record, keys: Keys) -> None:
     except UnicodeEncodeError:
         record.reject("not_json", "half of a surrogate pair stands alone in a \\u escape")
     except (ValueError, StopIteration) as error:
-        record.reject("not_json", str(error) if isinstance(error, ValueError) else "no JSON value")
+        record.reject("not_json", _why_not_json(error))
     except RecursionError:
         record.reject("not_json", "nested too deeply")
     else:
@@ -180,6 +180,12 @@ def _judge(record: Record, keys: Keys) -> None:
             record.payload = _rewrite(_KEEP.decode(text), keys).encode("utf-8")
         else:
             record.payload = raw.translate(_LINE_BREAKS)
+
+
+def _why_not_json(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos + 1} of the record"
+    return str(error) if isinstance(error, ValueError) else "no JSON value"
 
 
 def _ask_duckdb(
