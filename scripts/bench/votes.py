@@ -197,8 +197,11 @@ class _Round:
         return agreed
 
     def _deliver(self, file: Path) -> None:
-        """Start over with one raw file, nothing loaded and nothing built."""
-        remove(self.work / "raw", self.lake, self.dbt, self.warehouse)
+        """Start over with one raw file, nothing loaded and nothing built.
+
+        What dbt keeps of its parse stays, as it does for people: parsing is no part of a build.
+        """
+        remove(self.work / "raw", self.lake, self.warehouse)
         put(file, self.votes / "history.jsonl")
 
     def _load(self) -> None:
@@ -224,7 +227,7 @@ class _Round:
 
     def _empty_build(self) -> None:
         project = self.work / "empty"
-        remove(project)
+        remove(project / "empty.db")
         for name, text in EMPTY_PROJECT.items():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(text, encoding="utf-8")
