@@ -86,6 +86,13 @@ def test_the_sixteen_votes_end_to_end(bench: Workbench) -> None:
         *(",".join(map(str, week)) for week in SIX_WEEKS),
     ]
     assert bench.query("from blog_analysis.outlier_weeks") == SIX_WEEKS
+    bench.dbt("compile", "--select", "busiest_weeks")
+    (analysis,) = (bench.root / "target" / "compiled").rglob("busiest_weeks.sql")
+    assert [row[:3] for row in bench.query(analysis.read_text())[:3]] == [
+        (2022, 1, 3),
+        (2022, 2, 3),
+        (2022, 3, 2),
+    ]
 
 
 def test_outliers_without_votes_names_the_command_to_run(bench: Workbench) -> None:

@@ -14,6 +14,8 @@ import pytest
 from casebook.errors import CasebookError
 from casebook.lake import encode
 from casebook.load import FileResult
+from casebook.load import _check_counts as check_counts
+from casebook.readers.base import Reading, Refused
 from loading import SOURCES, Workshop, lines
 
 
@@ -552,6 +554,17 @@ def test_loading_in_two_halves_lands_the_same_as_at_once(tmp_path: Path) -> None
     for name in contents:
         assert halves.landed(name) == once.landed(name)
         assert halves.quarantine(name) == once.quarantine(name)
+
+
+@pytest.mark.parametrize(
+    ("records", "landed", "written", "quarantined"), [(3, 1, 1, 1), (1, 1, 1, 1), (2, 1, 0, 1)]
+)
+def test_a_count_that_does_not_come_out_is_refused(
+    records: int, landed: int, written: int, quarantined: int
+) -> None:
+    check_counts(Reading(2, 1), 1, 1)
+    with pytest.raises(Refused, match="the count does not come out"):
+        check_counts(Reading(records, landed), written, quarantined)
 
 
 def test_nothing_temporary_is_left(shop: Workshop) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
 import pytest
 from casebook.readers import json_land
 from hypothesis import given, settings
@@ -274,6 +275,15 @@ def test_column_names_are_only_names(shop: Workshop) -> None:
         quoted = name.replace('"', '""')
         found = duckdb.execute(f'select "{quoted}" from read_parquet(?)', [path])
         assert found.fetchall() == [("v",)]
+
+
+def test_an_undeclared_key_that_is_no_text_does_not_break_the_ledger(shop: Workshop) -> None:
+    entry = shop.load_one(lines({"Id": 1}, b'{"Id": 2, "\\ud800": 1}'))
+    assert entry.columns_ignored == ["\\ud800"]
+    assert [row[2] for row in shop.quarantine()] == ["not_json"]
+    path = shop.lake.entry_path("shop", "orders", entry.source_file)
+    query = "select columns_ignored from read_json(?)"
+    assert duckdb.execute(query, [str(path)]).fetchall() == [(["\\ud800"],)]
 
 
 def test_keys_are_found_where_only_duckdb_reads_the_record(shop: Workshop) -> None:
