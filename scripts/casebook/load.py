@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -394,20 +394,21 @@ class _Loader:
         measuring = self.thread.submit(measure, file.path, compression, prefix, self._read)
         desk = Desk(self._connect(), folder, folder / "landed.parquet", quarantine)
         raw = Raw(link, compression, file.table, measuring.result)
+        rejected = folder / "rejected.parquet"
         try:
-            reading = self._read_file(reader.read, raw, desk)
-            measured = measuring.result()
+            with _telling_failures_apart(measuring):
+                reading = reader.read(raw, desk)
+                measured = measuring.result()
+                quarantined = quarantine.write(
+                    desk.connection, rejected, file.source_file, measured.file_hash
+                )
         finally:
             _wait(measuring)
             if _identity(file.path) != before:
                 raise _Changed
+        _check_counts(reading, quarantined, quarantine.count)
         loaded_at = datetime.now(timezone.utc)
         name = landed_name(measured.file_hash, loaded_at)
-        rejected = folder / "rejected.parquet"
-        quarantined = quarantine.write(
-            desk.connection, rejected, file.source_file, measured.file_hash
-        )
-        _check_counts(reading, quarantined, quarantine.count)
         table = file.table
         entry = LedgerEntry(
             source_file=file.source_file,
@@ -432,20 +433,6 @@ class _Loader:
             home = self.lake.rejected_folder(table.source, table.name, file.source_file)
             entry.rejected_file = self._place(rejected, home / name)
         return entry
-
-    def _read_file(self, read: Callable[[Raw, Desk], Reading], raw: Raw, desk: Desk) -> Reading:
-        """Let a reader read; tell failures of the raw file from failures of the lake's disk."""
-        import duckdb
-
-        try:
-            return read(raw, desk)
-        except duckdb.OutOfMemoryException as error:
-            raise Refused("its records are too large for the loader's memory") from error
-        except (OSError, EOFError, zlib.error, duckdb.Error) as error:
-            raw.measured()
-            if isinstance(error, (OSError, duckdb.IOException)):
-                raise OSError(str(error)) from error
-            raise Refused(f"cannot be read: {str(error).splitlines()[0]}") from error
 
     def _place(self, temporary: Path, target: Path) -> str:
         """Move a finished file to its final name; returns that as a path under the lake."""
@@ -508,6 +495,22 @@ class _Shrunk(Refused):
 
 class _Changed(Exception):
     """The file was changed while it was read."""
+
+
+@contextmanager
+def _telling_failures_apart(measuring: Future[Measured]) -> Iterator[None]:
+    """Turn failures of the raw file into refusals, and of the lake's disk into `OSError`."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise Refused("its records are too large for the loader's memory") from error
+    except (OSError, EOFError, zlib.error, duckdb.Error) as error:
+        measuring.result()
+        if isinstance(error, (OSError, duckdb.IOException)):
+            raise OSError(str(error)) from error
+        raise Refused(f"cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _size(path: Path) -> int:

@@ -185,10 +185,10 @@ def test_a_long_element_lands(shop: Workshop) -> None:
 
 
 def test_an_element_beyond_all_bounds_is_refused(shop: Workshop) -> None:
-    long = "x" * ((64 << 20) + 1)
+    long = "x" * ((32 << 20) + 1)
     entry = shop.load_one(f'[{{"Id":1}},\n{{"Id":"{long}"}}]', "a.json")
     assert entry.state == "refused"
-    assert "the record in line 2 is longer than 64 MiB" in str(entry.refusal)
+    assert "the record in line 2 is longer than 32 MiB" in str(entry.refusal)
 
 
 def test_a_large_array_is_read_in_pieces(shop: Workshop) -> None:

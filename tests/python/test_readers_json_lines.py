@@ -292,7 +292,7 @@ def test_keys_are_found_where_only_duckdb_reads_the_record(shop: Workshop) -> No
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
-@pytest.mark.parametrize("size", [1 << 20, 20 << 20])
+@pytest.mark.parametrize("size", [1 << 20, 31 << 20])
 def test_very_long_records_land_and_are_quarantined(shop: Workshop, name: str, size: int) -> None:
     long = b"x" * size
     content = lines(GOOD, b'{"Id": "' + long + b'"}', b"\xff" + long, GOOD)
@@ -306,9 +306,20 @@ def test_very_long_records_land_and_are_quarantined(shop: Workshop, name: str, s
 
 
 def test_a_line_beyond_all_bounds_is_refused(shop: Workshop) -> None:
-    entry = shop.load_one(lines(GOOD) + b"x" * ((64 << 20) + 1))
+    entry = shop.load_one(lines(GOOD) + b"x" * ((32 << 20) + 1))
     assert entry.state == "refused"
-    assert "line 2 is longer than 64 MiB" in str(entry.refusal)
+    assert "line 2 is longer than 32 MiB" in str(entry.refusal)
+
+
+def test_records_too_large_for_the_memory_do_not_keep_other_files_out(shop: Workshop) -> None:
+    bad = b"\xff" + b"x" * (31 << 20)
+    shop.write("b.jsonl", lines(GOOD))
+    entry = shop.load_one(lines(GOOD, *[bad] * 5))
+    if entry.state == "refused":
+        assert "too large for the loader's memory" in str(entry.refusal)
+    else:
+        assert (entry.landed, entry.quarantined) == (1, 5)
+    assert shop.entry("b.jsonl").state == "new"
 
 
 def test_many_bad_records_keep_their_order_and_numbers(shop: Workshop) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from casebook.quarantine import Quarantine
 
 RECORD_COLUMN = "_source_record"
-MAX_RECORD_BYTES = 64 << 20
+MAX_RECORD_BYTES = 32 << 20
 
 
 class Refused(Exception):
