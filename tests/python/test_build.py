@@ -125,6 +125,18 @@ def test_a_bare_dbt_build_works_after_a_load_and_stops_before_one(bench: Workben
     assert "lock" in (held.stdout + held.stderr).lower()
 
 
+def test_a_bare_dbt_build_finds_the_default_folders(own_project: Workbench) -> None:
+    bench = own_project
+    bench.raw, bench.lake = bench.project / "raw", bench.project / "lake"
+    bench.warehouse = bench.project / "warehouse.db"
+    bench.defaults = True
+    bench.write("a.jsonl", [vote(1)])
+    bench.casebook("load")
+    bench.dbt("build", "--exclude-resource-type", "unit_test")
+    assert bench.query("select count(*) from raw_blog.votes") == [(1,)]
+    assert bench.query("select distinct lake from raw_lake.built") == [(str(bench.lake),)]
+
+
 def test_a_lost_vote_shows_in_the_accounting(own_project: Workbench) -> None:
     bench = own_project
     model = bench.project / "models" / "marts" / "blog" / "votes.sql"

@@ -27,10 +27,17 @@ BLOG_MARTS = {
 
 @dataclass
 class Workbench:
-    """Folders below `root`, and `casebook` and `dbt` run on them as a user would."""
+    """Folders below `root`, and `casebook` and `dbt` run on them as a user would.
+
+    Attributes:
+        root: where everything of this test is.
+        project: the dbt project that the commands work in.
+        defaults: do not say in the environment where raw files, lake and warehouse are.
+    """
 
     root: Path
     project: Path = PROJECT
+    defaults: bool = False
     raw: Path = field(init=False)
     lake: Path = field(init=False)
     warehouse: Path = field(init=False)
@@ -41,20 +48,25 @@ class Workbench:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {
-            "CASEBOOK_RAW": str(self.raw),
-            "CASEBOOK_LAKE": str(self.lake),
-            "CASEBOOK_WAREHOUSE": str(self.warehouse),
+        dbt = {
             "DBT_TARGET_PATH": str(self.root / "target"),
             "DBT_LOG_PATH": str(self.root / "logs"),
         }
+        if self.defaults:
+            return os.environ | dbt
+        folders = {
+            "CASEBOOK_RAW": str(self.raw),
+            "CASEBOOK_LAKE": str(self.lake),
+            "CASEBOOK_WAREHOUSE": str(self.warehouse),
+        }
+        return os.environ | dbt | folders
 
     def run(self, *command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a program in the project's folder; its exit status must be the one expected."""
         done = subprocess.run(
             [str(Path(sys.executable).with_name(command[0])), *command[1:]],
             cwd=self.project,
-            env=self.environment,
+            env=self.environment | {"PWD": str(self.project)},
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
