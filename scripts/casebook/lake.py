@@ -65,6 +65,12 @@ class LedgerEntry:
         replaced_files: earlier landed and rejected files, with the time at which they were
             replaced; kept until no build can be reading them.
         refusal: why the file as it is now was not landed, or None.
+        layout: what the reader must know to read one of its records by itself (`Reading.layout`).
+        replayed_files: landed files beside `landed_file` with the records that `casebook replay`
+            has landed since, as paths under the lake; `landed` counts them too.
+        corrections: records corrected by hand: `record`, `raw_hash` (SHA-256 of the quarantined
+            bytes) and `text` (what to read instead). They are applied again when the file is
+            landed again and the same bytes are quarantined under the same number.
     """
 
     source_file: str
@@ -85,6 +91,9 @@ class LedgerEntry:
     rejected_file: str | None = None
     replaced_files: list[dict[str, str]] = field(default_factory=list)
     refusal: str | None = None
+    layout: dict[str, Any] = field(default_factory=dict)
+    replayed_files: list[str] = field(default_factory=list)
+    corrections: list[dict[str, Any]] = field(default_factory=list)
 
 
 def encode(path: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,10 +14,11 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
+from casebook.archives import UNREADABLE, refused
 from casebook.discover import RawFile, choose_tables, find_files
 from casebook.errors import CasebookError
 from casebook.lake import Lake, LedgerEntry, fits, landed_name
-from casebook.measure import Measured, hash_file, measure, refused
+from casebook.measure import Measured, hash_file, measure
 from casebook.quarantine import Quarantine
 from casebook.readers.base import Desk, Raw, Reading, Refused
 from casebook.readers.choose import find_reader
@@ -391,7 +391,9 @@ class _Loader:
         link.symlink_to(file.path.absolute())
         quarantine = Quarantine(folder / "quarantine.jsonl")
         prefix = landed.size_bytes if landed else None
-        measuring = self.thread.submit(measure, file.path, compression, prefix, self._read)
+        measuring = self.thread.submit(
+            measure, file.path, compression, prefix, self._read, reader.counter
+        )
         desk = Desk(self._connect(), folder, folder / "landed.parquet", quarantine)
         raw = Raw(link, compression, file.table, measuring.result)
         rejected = folder / "rejected.parquet"
@@ -425,6 +427,7 @@ class _Loader:
             landed=reading.landed,
             quarantined=quarantined,
             columns_ignored=[_plain(column) for column in reading.columns_ignored],
+            layout=reading.layout,
             replaced_files=_replaced(landed, loaded_at),
         )
         home = self.lake.landed_folder(table.source, table.name, file.source_file)
@@ -506,7 +509,7 @@ def _telling_failures_apart(measuring: Future[Measured]) -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise Refused("its records are too large for the loader's memory") from error
-    except (OSError, EOFError, zlib.error, duckdb.Error) as error:
+    except (*UNREADABLE, duckdb.Error) as error:
         measuring.result()
         if isinstance(error, (OSError, duckdb.IOException)):
             raise OSError(str(error)) from error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from casebook.measure import hash_file
-from casebook.readers.base import Refused
+from casebook.measure import hash_file, measure
+from casebook.readers.base import Raw, Refused
 from casebook.readers.choose import find_reader
 from casebook.settings import Settings
+from casebook.sources import read_sources
 from casebook.warehouse import Origin
 
 
@@ -41,10 +42,14 @@ def original_text(settings: Settings, origin: Origin) -> Original:
     try:
         if hash_file(path) != origin.file_hash:
             return Original(None, f"not to be had: {path} has changed since it was landed")
+        table = read_sources(settings.project)[f"{origin.source_name}.{origin.table_name}"]
         reader, compression = find_reader(path)
-        for number, raw in reader.texts(path, compression):
+        raw = Raw(
+            path, compression, table, lambda: measure(path, compression, counter=reader.counter)
+        )
+        for number, text in reader.texts(raw):
             if number == origin.source_record:
-                return Original(raw.decode("utf-8", "backslashreplace"))
+                return Original(text.decode("utf-8", "backslashreplace"))
     except Refused as refused:
         return Original(None, f"not to be had: {refused}")
     return Original(None, f"not to be had: {path} has no record {origin.source_record}")

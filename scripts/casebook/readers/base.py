@@ -6,11 +6,12 @@ into quarantine. Each format is one module with a `Reader` in it; `choose` lists
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from casebook.readers.count import Counter
 from casebook.sources import Table
 
 if TYPE_CHECKING:
@@ -37,16 +38,18 @@ class Raw:
 
     Attributes:
         path: where to read it; a plain name without characters that mean something in a glob.
-        compression: `gzip`, or None.
+        compression: `gzip`, `zstd` or None.
         table: the declared table that it belongs to.
         measured: waits for the independent pass over the file and gives its result; raises
             `Refused` where that failed.
+        member: the table in the file, where a file holds several (SQLite), else None.
     """
 
     path: Path
     compression: str | None
     table: Table
     measured: Callable[[], Measured]
+    member: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,29 @@ class Reading:
             the format allows.
         landed: rows in the landed file.
         columns_ignored: columns of the file that the source does not declare, sorted.
+        layout: what `Reader.again` must know of the file to read one of its records without it,
+            such as the delimiter and the header; goes into the ledger as JSON.
     """
 
     records: int
     landed: int
     columns_ignored: list[str] = field(default_factory=list)
+    layout: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A record by itself, as it was quarantined or as it was corrected.
+
+    Attributes:
+        number: its 1-based number in its file.
+        first_line: the 1-based number of the line that it begins in.
+        raw: its bytes, without the end of its last line.
+    """
+
+    number: int
+    first_line: int
+    raw: bytes
 
 
 @dataclass(frozen=True)
@@ -90,13 +111,19 @@ class Reader:
     Attributes:
         format: its name in the ledger.
         read: reads one file; raises `Refused` where it cannot be read as a whole.
-        texts: the number and the bytes of each record of a file, in order, good or bad; takes its
-            path and its compression.
+        texts: the number and the bytes of each record of a file, in order, good or bad.
+        again: reads records by themselves, without their file: lands those that can be read, each
+            with its number in `_source_record`, puts the others into quarantine, and returns how
+            many landed. Takes the declared table, the desk, the file's `Reading.layout` and the
+            records.
+        counter: makes what counts the file's text in the independent pass.
     """
 
     format: str
     read: Callable[[Raw, Desk], Reading]
-    texts: Callable[[Path, str | None], Iterator[tuple[int, bytes]]]
+    texts: Callable[[Raw], Iterator[tuple[int, bytes]]]
+    again: Callable[[Table, Desk, dict[str, Any], Sequence[Text]], int]
+    counter: Callable[[], Counter] = Counter
 
 
 def quote_name(name: str) -> str:

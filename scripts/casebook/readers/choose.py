@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 
-from casebook.measure import open_text, refused
+from casebook.archives import COMPRESSIONS, UNREADABLE, open_text, refused
 from casebook.readers import json_array, json_lines
 from casebook.readers.base import Reader, Refused
 
-COMPRESSIONS = {".gz": "gzip"}
 READERS = {".jsonl": json_lines.READER, ".ndjson": json_lines.READER, ".json": json_lines.READER}
 
 
@@ -38,6 +36,6 @@ def _starts_with_bracket(path: Path, compression: str | None) -> bool:
             start = text.read(3).removeprefix(b"\xef\xbb\xbf").lstrip()
             while not start and (more := text.read(4096)):
                 start = more.lstrip()
-    except (OSError, EOFError, zlib.error) as error:
+    except UNREADABLE as error:
         raise refused(error) from error
     return start.startswith(b"[")

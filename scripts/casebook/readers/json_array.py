@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from casebook.measure import open_text
+from casebook.archives import open_text
 from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
 from casebook.readers.json_judge import Record
 from casebook.readers.json_land import (
     count_empty_rows,
     find_keys,
+    land_again,
     land_at_once,
     land_one_by_one,
 )
@@ -41,11 +42,11 @@ def read(raw: Raw, desk: Desk) -> Reading:
     """
     keys = find_keys(raw, desk, _FORM, elements(raw.path, raw.compression))
     landed = land_at_once(raw, desk, _FORM, keys)
-    ends_well = raw.measured().last_byte == b"]"
+    ends_well = raw.measured().text.last_byte == b"]"
     if landed is not None and ends_well and not count_empty_rows(raw, desk):
         return Reading(landed, landed, keys.ignored)
     counted = _Counted(elements(raw.path, raw.compression))
-    landed = land_one_by_one(raw, desk, counted, keys)
+    landed = land_one_by_one(desk, counted, keys)
     return Reading(counted.count, landed, keys.ignored)
 
 
@@ -241,9 +242,9 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def texts(path: Path, compression: str | None) -> Iterator[tuple[int, bytes]]:
+def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
     """The number and the bytes of each element."""
-    return ((record.number, record.raw) for record in elements(path, compression))
+    return ((record.number, record.raw) for record in elements(raw.path, raw.compression))
 
 
-READER = Reader("json_array", read, texts)
+READER = Reader("json_array", read, texts, land_again)

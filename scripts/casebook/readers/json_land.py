@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from casebook.readers.base import (
     RECORD_COLUMN,
     Desk,
     Raw,
     Refused,
+    Text,
     quote_name,
     quote_text,
 )
 from casebook.readers.json_judge import Record, ask, judge_all
 from casebook.readers.json_keys import SAMPLE_RECORDS, Keys, match_keys
+from casebook.sources import Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -137,14 +139,13 @@ def count_empty_rows(raw: Raw, desk: Desk) -> int:
     return row[0] if row else 0
 
 
-def land_one_by_one(raw: Raw, desk: Desk, records: Iterable[Record], keys: Keys) -> int:
+def land_one_by_one(desk: Desk, records: Iterable[Record], keys: Keys) -> int:
     """Judge each record, put the bad ones into quarantine and land the others.
 
     The good ones are handed to DuckDB as they stand in the file, so that their values land exactly
     as they would from a clean file.
 
     Args:
-        raw: the file.
         desk: where to work.
         records: the file's records, not judged yet.
         keys: the file's keys.
@@ -195,6 +196,18 @@ def land_one_by_one(raw: Raw, desk: Desk, records: Iterable[Record], keys: Keys)
         raise Refused(f"{good} good records were found, but {landed} rows landed")
     spool.unlink()
     return landed
+
+
+def land_again(table: Table, desk: Desk, layout: dict[str, Any], texts: Sequence[Text]) -> int:
+    """Land JSON records by themselves (`Reader.again`): each is judged as in its file.
+
+    Their keys are matched anew, so that an alias counts that was declared since. A required column
+    may be missing: that is a question about a file, and staging rejects such a record.
+    """
+    records = [Record(text.number, text.first_line, text.raw) for text in texts]
+    _, found = _look_at(records, desk)
+    keys = match_keys(table, found, objects=0)
+    return land_one_by_one(desk, records, keys)
 
 
 def _whole_file(raw: Raw, form: str) -> str:

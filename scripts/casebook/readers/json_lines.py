@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from casebook.measure import open_text
+from casebook.archives import open_text
 from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
 from casebook.readers.json_judge import Record
 from casebook.readers.json_land import (
     SMALL_FILE,
     count_empty_rows,
     find_keys,
+    land_again,
     land_at_once,
     land_one_by_one,
 )
@@ -65,11 +66,11 @@ def read(raw: Raw, desk: Desk) -> Reading:
     """
     keys = find_keys(raw, desk, _FORM, _Lines(raw.path, raw.compression))
     landed = land_at_once(raw, desk, _FORM, keys)
-    lines = raw.measured().lines
+    lines = raw.measured().text.lines
     if landed is not None and _is_whole(raw, desk, landed, lines):
         return Reading(landed, landed, keys.ignored)
     records = _Lines(raw.path, raw.compression)
-    landed = land_one_by_one(raw, desk, records, keys)
+    landed = land_one_by_one(desk, records, keys)
     return Reading(lines - records.blank, landed, keys.ignored)
 
 
@@ -90,10 +91,10 @@ def _is_whole(raw: Raw, desk: Desk, landed: int, lines: int) -> bool:
     return landed == lines - blank and not nulls
 
 
-def texts(path: Path, compression: str | None) -> Iterator[tuple[int, bytes]]:
+def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
     """The number and the bytes of each line that is not blank."""
-    for record in _Lines(path, compression):
+    for record in _Lines(raw.path, raw.compression):
         yield record.number, record.raw.rstrip(b"\r\n")
 
 
-READER = Reader("json_lines", read, texts)
+READER = Reader("json_lines", read, texts, land_again)
