@@ -20,12 +20,17 @@
         'landed_file': 'varchar',
         'rejected_file': 'varchar',
         'refusal': 'varchar',
+        'replayed_files': 'varchar[]',
     } -%}
     {%- do run_query('create schema if not exists raw_lake') -%}
     {%- set ledger -%}
         create or replace table raw_lake.ledger as
         {% if lake_has_entries(lake) -%}
-        select {{ columns | join(', ') }}
+        select
+            {{ columns | join(', ') }},
+            {{ redelivery_of() }} as redelivery_of,
+            -- All files that hold the records: one that was replayed into is another than before.
+            concat_ws(' ', landed_file, nullif({{ join_list('replayed_files') }}, '')) as landed_as
         from read_json(
             {{ literal(lake ~ '/_ledger/*/*/**/_entry.json') }},
             format = 'unstructured',
@@ -36,6 +41,8 @@
             {%- for name, type in columns.items() %}
             cast(null as {{ type }}) as {{ name }},
             {%- endfor %}
+            cast(null as varchar) as redelivery_of,
+            cast(null as varchar) as landed_as
         where false
         {%- endif %}
     {%- endset -%}

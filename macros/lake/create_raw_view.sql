@@ -3,18 +3,21 @@
 {%- endmacro %}
 
 {#-
-    The raw file's path, its hash and the time of landing stand in the landed file's path:
+    A file that was landed with an older declaration, and could not be landed again, may lack some
+    columns. The raw file's path, its hash and the time of landing stand in the landed file's path:
     <lake>/<source>/<table>/<encoded raw path>/<64 hex digits>-<21 characters of time>.parquet
 -#}
 {% macro duckdb__create_raw_view(node, files) -%}
+    {%- set landed = landed_columns(node) if files else {'names': [], 'differ': false} -%}
     {%- set folder = lake_folder() ~ '/' ~ node.source_name ~ '/' ~ node.name ~ '/' -%}
     {%- do run_query('create schema if not exists ' ~ node.schema) -%}
+    {%- set path_values = node.config.meta.get('path_values', []) -%}
     {%- set view -%}
         create or replace view {{ node.schema }}.{{ node.identifier }} as
         select
             {%- for column in node.columns.values() %}
-            {{ adapter.quote(column.name) if files else 'cast(null as varchar) as '
-                ~ adapter.quote(column.name) }},
+            {{ adapter.quote(column.name) if column.name | lower in landed.names
+                else 'cast(null as varchar) as ' ~ adapter.quote(column.name) }},
             {%- endfor %}
             {%- if files %}
             url_decode(
@@ -23,12 +26,23 @@
             coalesce(_source_record, file_row_number + 1) as _source_record,
             substr(filename, length(filename) - 93, 64) as _file_hash,
             strptime(substr(filename, length(filename) - 28, 21), '%Y%m%dT%H%M%S%f') as _loaded_at
-        from read_parquet({{ file_list(files) }}, filename = true, file_row_number = true)
+            {%- for name in path_values %},
+            split_part(_source_file, '/', {{ loop.index + 2 }}) as {{ adapter.quote('_path_' ~ name) }}
+            {%- endfor %}
+        from read_parquet(
+            {{ file_list(files) }},
+            filename = true,
+            file_row_number = true,
+            union_by_name = {{ landed.differ | lower }}
+        )
             {%- else %}
             cast(null as varchar) as _source_file,
             cast(null as bigint) as _source_record,
             cast(null as varchar) as _file_hash,
             cast(null as timestamp) as _loaded_at
+            {%- for name in path_values %},
+            cast(null as varchar) as {{ adapter.quote('_path_' ~ name) }}
+            {%- endfor %}
         where false
             {%- endif %}
     {%- endset -%}
@@ -37,4 +51,27 @@
         {%- do run_query('comment on column ' ~ node.schema ~ '.' ~ node.identifier ~ '.'
             ~ adapter.quote(column.name) ~ ' is ' ~ literal(column.description | trim)) -%}
     {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro landed_columns(node) -%}
+    {#-
+        The columns, in lower case, that a table's landed files have, and whether some have others
+        than the rest: one file is looked at for each declaration that files were landed with.
+    -#}
+    {%- set looked_at = run_query(
+        "select min(landed_file) from raw_lake.ledger where landed_file is not null"
+        ~ " and source_name = " ~ literal(node.source_name)
+        ~ " and table_name = " ~ literal(node.name) ~ " group by declaration"
+        ~ " union select unnest(replayed_files) from raw_lake.ledger"
+        ~ " where source_name = " ~ literal(node.source_name)
+        ~ " and table_name = " ~ literal(node.name)
+    ).columns[0].values() -%}
+    {%- set found = run_query(
+        "select string_agg(distinct columns, ',') as names, count(distinct columns) > 1 as differ"
+        ~ " from (select string_agg(lower(name), ',' order by lower(name)) as columns"
+        ~ " from parquet_schema(" ~ file_list(looked_at) ~ ")"
+        ~ " where type is not null group by file_name)"
+    ).rows[0] -%}
+    {%- do return({'names': found[0].split(','), 'differ': found[1]}) -%}
 {%- endmacro %}

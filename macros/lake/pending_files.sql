@@ -4,6 +4,7 @@
     {%- set table = built_from(model) -%}
     {%- set pending = run_query(
         "select source_file from raw_lake.ledger where landed_file is not null"
+        ~ " and redelivery_of is null"
         ~ " and source_name = " ~ literal(table[0]) ~ " and table_name = " ~ literal(table[1])
         ~ " and source_file not in (select source_file from raw_lake.built"
         ~ " where model = " ~ literal(model.unique_id) ~ ") order by source_file"

@@ -16,10 +16,11 @@
         insert into raw_lake.built
         select {{ literal(model.unique_id) }}, '', '', {{ values }}
         union all
-        select {{ literal(model.unique_id) }}, source_file, landed_file, {{ values }}
+        select {{ literal(model.unique_id) }}, source_file, landed_as, {{ values }}
         from raw_lake.ledger
         where
             landed_file is not null
+            and redelivery_of is null
             and source_name = {{ literal(table[0]) }}
             and table_name = {{ literal(table[1]) }}
             and source_file not in (

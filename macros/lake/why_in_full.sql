@@ -19,13 +19,14 @@
         ~ " and ledger.source_name = " ~ literal(table[0])
         ~ " and ledger.table_name = " ~ literal(table[1])
         ~ " where built.source_file <> '' and built.model = " ~ literal(model.unique_id)
-        ~ " and (ledger.landed_file is null or ledger.landed_file <> built.landed_file)"
+        ~ " and (ledger.landed_file is null or ledger.redelivery_of is not null"
+        ~ " or ledger.landed_as <> built.landed_file)"
         ~ " order by built.source_file"
     ).columns[0].values() -%}
     {%- if replaced -%}
         {%- do return(
             replaced[0] ~ (' and ' ~ (replaced | length - 1) ~ ' more' if replaced | length > 1 else '')
-            ~ ', built before, landed again'
+            ~ ', built before, landed again or counted under another path'
         ) -%}
     {%- endif -%}
     {%- do return(none) -%}

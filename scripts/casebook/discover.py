@@ -21,12 +21,14 @@ class RawFile:
         source_file: its path under the raw folder, with `/`; bytes that are not UTF-8 as `\\xNN`.
         table: the declared table that it belongs to.
         refusal: why it cannot be read whatever is in it, or None.
+        member: the table in the file, where a file holds several (SQLite), else None.
     """
 
     path: Path
     source_file: str
     table: Table
     refusal: str | None = None
+    member: str | None = None
 
 
 @dataclass

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -21,10 +22,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from casebook.errors import CasebookError
@@ -69,8 +70,9 @@ class LedgerEntry:
         replayed_files: landed files beside `landed_file` with the records that `casebook replay`
             has landed since, as paths under the lake; `landed` counts them too.
         corrections: records corrected by hand: `record`, `raw_hash` (SHA-256 of the quarantined
-            bytes) and `text` (what to read instead). They are applied again when the file is
-            landed again and the same bytes are quarantined under the same number.
+            bytes), `text` (what to read instead) and `applied` (whether it stands in a landed
+            file now). They are applied again when the file is landed again and the same bytes are
+            quarantined under the same number.
     """
 
     source_file: str
@@ -95,7 +97,19 @@ class LedgerEntry:
     replayed_files: list[str] = field(default_factory=list)
     corrections: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def full_table_name(self) -> str:
+        """`source.table`, as it is given on the command line."""
+        return f"{self.source_name}.{self.table_name}"
 
+    @property
+    def files(self) -> list[str]:
+        """All landed and quarantine files that count now, as paths under the lake."""
+        files = [self.landed_file, self.rejected_file, *self.replayed_files]
+        return [file for file in files if file]
+
+
+@functools.lru_cache(4096)
 def encode(path: str) -> str:
     """A raw path as folder names that no reader of the lake takes for anything but names.
 
@@ -132,19 +146,35 @@ def landed_name(file_hash: str, loaded_at: datetime) -> str:
     return f"{file_hash}-{loaded_at.astimezone(timezone.utc):%Y%m%dT%H%M%S%f}.parquet"
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file so that a reader sees all of it or none of it, even after a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+def write_json(path: Path, content: dict[str, Any], *, durably: bool = True) -> None:
+    """Write a JSON object, a line for each member, so that a reader sees all of it or nothing.
+
+    Args:
+        path: where to write it; whoever calls holds the lock of what it is about.
+        content: the object.
+        durably: whether it must outlast a crash of the machine right afterwards.
+    """
+    members = ",\n ".join(f"{json.dumps(key)}: {json.dumps(v)}" for key, v in content.items())
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=True, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        with _create(temporary) as file:
+            file.write(f"{{\n {members}\n}}".encode("ascii"))
+            if durably:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def _create(path: Path) -> BinaryIO:
+    """Open a file for writing, in a folder that is made if need be."""
+    try:
+        return path.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
 
 
 class Lake:
@@ -191,10 +221,38 @@ class Lake:
             key=lambda e: (os.fsencode(e.source_file), e.table_name),
         )
 
-    def commit(self, entry: LedgerEntry) -> None:
-        """Write a ledger entry: from here on the landed file counts."""
+    def commit(self, entry: LedgerEntry, *, durably: bool = True) -> None:
+        """Write a ledger entry: from here on the landed file counts.
+
+        Args:
+            entry: the entry.
+            durably: False where what it says of landed files stood in the ledger before, so that
+                a crash of the machine may undo it.
+        """
         path = self.entry_path(entry.source_name, entry.table_name, entry.source_file)
-        write_json(path, asdict(entry))
+        write_json(path, vars(entry), durably=durably)
+
+    def place(self, temporary: Path, target: Path) -> str:
+        """Move a finished file to its final name; returns that as a path under the lake."""
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        try:
+            temporary.replace(target)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(target)
+        return target.relative_to(self.root).as_posix()
+
+    def sweep(self, entry: LedgerEntry) -> None:
+        """Delete what an entry does not name: left by killed loaders, or replaced long ago."""
+        if not fits(entry.source_file):
+            return
+        keys = (entry.source_name, entry.table_name, entry.source_file)
+        kept = {*entry.files, *(old["file"] for old in entry.replaced_files)}
+        for folder in (self.landed_folder(*keys), self.rejected_folder(*keys)):
+            for path in folder.glob("*.parquet"):
+                if path.relative_to(self.root).as_posix() not in kept:
+                    path.unlink(missing_ok=True)
 
     def check_raw_folder(self, raw: Path) -> None:
         """Remember the raw folder on the first load; refuse another one later.
@@ -202,6 +260,10 @@ class Lake:
         Raises:
             CasebookError: if the lake was loaded from another raw folder.
         """
+        with self.file_lock(MARK):
+            self._check_raw_folder(raw)
+
+    def _check_raw_folder(self, raw: Path) -> None:
         mark = self.root / MARK
         if mark.is_file():
             known = json.loads(mark.read_text(encoding="utf-8"))["raw"]
@@ -288,11 +350,13 @@ def _remove_if_abandoned(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+_FIELDS = frozenset(f.name for f in fields(LedgerEntry))
+
+
 def _read_entry(path: Path) -> LedgerEntry | None:
-    known = {f.name for f in fields(LedgerEntry)}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return LedgerEntry(**{key: value for key, value in content.items() if key in known})
+        content = json.loads(path.read_bytes())
+        return LedgerEntry(**{key: value for key, value in content.items() if key in _FIELDS})
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, AttributeError) as error:

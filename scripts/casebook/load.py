@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from casebook.measure import Measured, hash_file, measure
 from casebook.quarantine import Quarantine
 from casebook.readers.base import Desk, Raw, Reading, Refused
 from casebook.readers.choose import find_reader
+from casebook.readers.count import Counter
 from casebook.settings import Settings
 from casebook.sources import read_sources
 
@@ -34,6 +36,7 @@ SMALL_FILE = 1 << 20
 WORKERS = 4
 ATTEMPTS = 3
 KEEP_REPLACED = timedelta(days=1)
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./ -]+")
 LANDED_STATES = ("new", "redeclared", "appended", "amended", "shrunk")
 
 
@@ -87,7 +90,7 @@ class TableCount:
         total_quarantined: records of the table that are in quarantine now.
     """
 
-    files: Counter[str] = field(default_factory=Counter)
+    files: collections.Counter[str] = field(default_factory=collections.Counter)
     landed: int = 0
     quarantined: int = 0
     total_landed: int = 0
@@ -282,6 +285,7 @@ class _Loader:
         self.progress = how.progress
         self.memory_limit, self.threads = memory_limit, threads
         self.unread = 0
+        self.measured: tuple[object, Future[Measured]] | None = None
         self.stack = ExitStack()
         self.folder: Path | None = None
         self.connection: duckdb.DuckDBPyConnection | None = None
@@ -325,19 +329,16 @@ class _Loader:
             entry = landed or _unread_entry(file)
             entry = replace(entry, state=state, refusal=_plain(str(refusal)))
         entry.replaced_files = [old for old in entry.replaced_files if not _is_old(old)]
+        has_same_files = stored is not None and _files(entry) == _files(stored)
         if entry != stored:
-            self.lake.commit(entry)
-        if stored is None or (entry.landed_file, entry.replaced_files) != (
-            stored.landed_file,
-            stored.replaced_files,
-        ):
-            self._sweep(entry)
+            self.lake.commit(entry, durably=not has_same_files)
+        if not has_same_files:
+            self.lake.sweep(entry)
         return entry
 
     def _has_landed(self, entry: LedgerEntry) -> bool:
-        files = [entry.landed_file, entry.rejected_file]
         return entry.landed_file is not None and all(
-            (self.lake.root / file).is_file() for file in files if file
+            (self.lake.root / file).is_file() for file in entry.files
         )
 
     def _unchanged(self, file: RawFile, landed: LedgerEntry | None) -> LedgerEntry | None:
@@ -387,15 +388,17 @@ class _Loader:
     ) -> LedgerEntry:
         reader, compression = find_reader(file.path)
         folder = self._work_folder()
-        link = folder / "raw"
-        link.symlink_to(file.path.absolute())
         quarantine = Quarantine(folder / "quarantine.jsonl")
         prefix = landed.size_bytes if landed else None
-        measuring = self.thread.submit(
-            measure, file.path, compression, prefix, self._read, reader.counter
-        )
+        measuring = self._measure(file.path, before, compression, prefix, reader.counter)
         desk = Desk(self._connect(), folder, folder / "landed.parquet", quarantine)
-        raw = Raw(link, compression, file.table, measuring.result)
+        raw = Raw(
+            _plainly_named(file.path, folder),
+            compression,
+            file.table,
+            measuring.result,
+            file.member,
+        )
         rejected = folder / "rejected.parquet"
         try:
             with _telling_failures_apart(measuring):
@@ -428,34 +431,34 @@ class _Loader:
             quarantined=quarantined,
             columns_ignored=[_plain(column) for column in reading.columns_ignored],
             layout=reading.layout,
+            corrections=landed.corrections if landed else [],
             replaced_files=_replaced(landed, loaded_at),
         )
         home = self.lake.landed_folder(table.source, table.name, file.source_file)
-        entry.landed_file = self._place(desk.landed, home / name)
+        entry.landed_file = self.lake.place(desk.landed, home / name)
         if quarantined:
             home = self.lake.rejected_folder(table.source, table.name, file.source_file)
-            entry.rejected_file = self._place(rejected, home / name)
+            entry.rejected_file = self.lake.place(rejected, home / name)
         return entry
 
-    def _place(self, temporary: Path, target: Path) -> str:
-        """Move a finished file to its final name; returns that as a path under the lake."""
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(target)
-        return target.relative_to(self.lake.root).as_posix()
+    def _measure(
+        self,
+        path: Path,
+        identity: tuple[int, ...],
+        compression: str | None,
+        prefix: int | None,
+        counter: Callable[[], Counter],
+    ) -> Future[Measured]:
+        """Measure a file: beside the reader, or before it where that takes longer to arrange.
 
-    def _sweep(self, entry: LedgerEntry) -> None:
-        """Delete what the entry does not name: left by killed loaders, or replaced long ago."""
-        if not fits(entry.source_file):
-            return
-        keys = (entry.source_name, entry.table_name, entry.source_file)
-        kept = {entry.landed_file, entry.rejected_file}
-        kept |= {old["file"] for old in entry.replaced_files}
-        for folder in (self.lake.landed_folder(*keys), self.lake.rejected_folder(*keys)):
-            for path in folder.glob("*.parquet"):
-                if path.relative_to(self.lake.root).as_posix() not in kept:
-                    path.unlink(missing_ok=True)
+        A file that holds several tables is measured once for those that follow each other.
+        """
+        asked = (identity, compression, prefix, counter)
+        if self.measured is None or self.measured[0] != asked:
+            arguments = (path, compression, prefix, self._read, counter)
+            future = _do_now if self.unread < SMALL_FILE else self.thread.submit
+            self.measured = (asked, future(measure, *arguments))
+        return self.measured[1]
 
     def _work_folder(self) -> Path:
         """The temporary folder, emptied."""
@@ -531,6 +534,24 @@ def _identity(path: Path) -> tuple[int, ...]:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+def _do_now(function: Callable[..., Measured], *arguments: object) -> Future[Measured]:
+    future: Future[Measured] = Future()
+    try:
+        future.set_result(function(*arguments))
+    except Refused as refusal:
+        future.set_exception(refusal)
+    return future
+
+
+def _plainly_named(path: Path, folder: Path) -> Path:
+    """A path to the raw file in which no character means something in a glob."""
+    if _PLAIN_PATH.fullmatch(str(path)):
+        return path
+    link = folder / "raw"
+    link.symlink_to(path.absolute())
+    return link
+
+
 def _wait(future: Future[Measured]) -> None:
     future.exception()
 
@@ -586,9 +607,12 @@ def _replaced(landed: LedgerEntry | None, now: datetime) -> list[dict[str, str]]
     """Files that a build may still be reading, with those that are replaced now."""
     if landed is None:
         return []
-    files = [file for file in (landed.landed_file, landed.rejected_file) if file]
     at = f"{now:%Y-%m-%dT%H:%M:%S.%f}"
-    return landed.replaced_files + [{"file": file, "replaced_at": at} for file in files]
+    return landed.replaced_files + [{"file": file, "replaced_at": at} for file in landed.files]
+
+
+def _files(entry: LedgerEntry) -> tuple[list[str], list[dict[str, str]]]:
+    return entry.files, entry.replaced_files
 
 
 def _is_old(replaced: dict[str, str]) -> bool:

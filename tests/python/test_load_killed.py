@@ -86,11 +86,10 @@ def test_a_killed_loader_leaves_a_lake_that_the_next_run_completes(tmp_path: Pat
 def test_a_loader_killed_around_the_commit_leaves_no_half_work(shop: Workshop, step: str) -> None:
     shop.load_one(lines({"Id": 1}))
     shop.write("a.jsonl", lines({"Id": 2}, {"Id": 3}, b"{"))
-    place = "Lake.commit" if step == "landed file placed" else "_Loader._sweep"
-    module = "casebook.lake" if step == "landed file placed" else "casebook.load"
+    place = "Lake.commit" if step == "landed file placed" else "Lake.sweep"
     patch = (
-        f"import os, signal; import {module} as m\n"
-        f"m.{place} = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, signal; import casebook.lake as m\n"
+        f"m.{place} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run([sys.executable, "-c", patch + LOADER, str(shop.root)], check=False)
     assert killed.returncode == -signal.SIGKILL

@@ -20,5 +20,6 @@ select
     quarantined,
     {{ join_list('columns_ignored') }} as columns_ignored,
     landed_file,
+    redelivery_of,
     refusal
 from ledger

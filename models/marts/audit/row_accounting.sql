@@ -18,12 +18,20 @@ select
     ledger.records,
     ledger.quarantined,
     ledger.landed,
-    cast(coalesce(accounting.items, 0) as bigint) as items,
+    -- A redelivered file is not read: each of its records is one item.
+    cast(
+        case
+            when ledger.redelivery_of is null then coalesce(accounting.items, 0)
+            else ledger.landed
+        end as bigint
+    ) as items,
     cast(coalesce(accounting.rejected, 0) as bigint) as rejected,
     cast(coalesce(accounting.left_out, 0) as bigint) as left_out,
     cast(coalesce(accounting.duplicate, 0) as bigint) as duplicate,
     cast(coalesce(accounting.superseded, 0) as bigint) as superseded,
-    cast(coalesce(accounting.redelivered, 0) as bigint) as redelivered,
+    cast(
+        case when ledger.redelivery_of is null then 0 else ledger.landed end as bigint
+    ) as redelivered,
     cast(coalesce(accounting.kept, 0) as bigint) as kept
 from ledger
 left join accounting
