@@ -232,6 +232,11 @@ class Lake:
         path = self.entry_path(entry.source_name, entry.table_name, entry.source_file)
         write_json(path, vars(entry), durably=durably)
 
+    def forget(self, entry: LedgerEntry) -> None:
+        """Remove a ledger entry."""
+        keys = (entry.source_name, entry.table_name, entry.source_file)
+        self.entry_path(*keys).unlink(missing_ok=True)
+
     def place(self, temporary: Path, target: Path) -> str:
         """Move a finished file to its final name; returns that as a path under the lake."""
         with temporary.open("rb") as file:

@@ -188,11 +188,16 @@ def load(
         how = _How(lake, verify, allow_shrink, progress)
         results = {task.file.source_file: result for task, result in _load_all(tasks, how)}
         report.files = [results[task.file.source_file] for task in tasks]
-        report.gone = [
-            _keep_gone(lake, entry)
+        hidden = tuple(
+            file.source_file + end for file in found.files if file.refusal for end in "/#"
+        )
+        missing = [
+            entry
             for entry in known.values()
-            if not os.path.lexists(settings.raw / entry.source_file)
+            if not entry.source_file.startswith(hidden)
+            and not os.path.lexists(settings.raw / entry.source_file)
         ]
+        report.gone = [gone for entry in missing if (gone := _keep_gone(lake, entry))]
     except OSError as error:
         raise CasebookError(
             f"the lake cannot be written: {error}",
@@ -595,11 +600,17 @@ def _unread_entry(file: RawFile) -> LedgerEntry:
     )
 
 
-def _keep_gone(lake: Lake, entry: LedgerEntry) -> LedgerEntry:
-    with lake.file_lock(entry.source_file):
+def _keep_gone(lake: Lake, missing: LedgerEntry) -> LedgerEntry | None:
+    """Enter that a raw file is gone; where nothing of it was ever landed, forget it."""
+    keys = (missing.source_name, missing.table_name, missing.source_file)
+    with lake.file_lock(missing.source_file):
+        entry = lake.read_entry(*keys)
+        if entry is None or entry.landed_file is None:
+            lake.forget(missing)
+            return None
         if entry.state != "gone":
             entry = replace(entry, state="gone", refusal=None)
-            lake.commit(entry)
+            lake.commit(entry, durably=False)
     return entry
 
 

@@ -580,3 +580,20 @@ def test_many_small_files_land(shop: Workshop) -> None:
     report = shop.load()
     assert report.counts["shop.orders"].files == Counter(new=300)
     assert [shop.landed(f"{n:04}.jsonl")[0][1] for n in (0, 299)] == ["0", "299"]
+
+
+def test_a_refused_file_that_is_gone_is_forgotten(shop: Workshop) -> None:
+    path = shop.write("a.xyz", b"?")
+    assert states(shop) == {"a.xyz": "refused"}
+    path.unlink()
+    assert states(shop) == {}
+    assert shop.lake.entries() == []
+
+
+def test_files_in_a_folder_that_cannot_be_read_are_not_gone(shop: Workshop) -> None:
+    shop.write("folder/a.jsonl", lines({"Id": 1}))
+    shop.load()
+    (shop.folder / "folder").rename(shop.root / "elsewhere")
+    (shop.folder / "folder").symlink_to(shop.root / "elsewhere")
+    assert states(shop) == {"folder": "refused"}
+    assert shop.entry("folder/a.jsonl").state == "new"
