@@ -24,6 +24,7 @@ from casebook.quarantine import Quarantine
 from casebook.readers.base import Desk, Raw, Reading, Refused
 from casebook.readers.choose import find_reader
 from casebook.readers.count import Counter
+from casebook.replay import reapply_corrections
 from casebook.settings import Settings
 from casebook.sources import read_sources
 
@@ -188,14 +189,13 @@ def load(
         how = _How(lake, verify, allow_shrink, progress)
         results = {task.file.source_file: result for task, result in _load_all(tasks, how)}
         report.files = [results[task.file.source_file] for task in tasks]
-        hidden = tuple(
-            file.source_file + end for file in found.files if file.refusal for end in "/#"
-        )
+        refused_paths = [file.source_file for file in found.files if file.refusal]
+        hidden = tuple(path + end for path in refused_paths for end in "/#")
         missing = [
             entry
             for entry in known.values()
             if not entry.source_file.startswith(hidden)
-            and not os.path.lexists(settings.raw / entry.source_file)
+            and not (entry.landed_file and os.path.lexists(settings.raw / entry.source_file))
         ]
         report.gone = [gone for entry in missing if (gone := _keep_gone(lake, entry))]
     except OSError as error:
@@ -444,7 +444,8 @@ class _Loader:
         if quarantined:
             home = self.lake.rejected_folder(table.source, table.name, file.source_file)
             entry.rejected_file = self.lake.place(rejected, home / name)
-        return entry
+        with _telling_failures_apart(measuring):
+            return reapply_corrections(self.lake, entry, table, desk.connection, folder)
 
     def _measure(
         self,
