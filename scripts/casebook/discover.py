@@ -5,21 +5,32 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
+from casebook.archives import COMPRESSIONS
 from casebook.errors import CasebookError
+from casebook.readers.base import Refused
+from casebook.readers.sqlite_file import (
+    find_table,
+    is_database,
+    is_sidecar,
+    no_such_table,
+    table_names,
+)
 from casebook.sources import Table
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """One thing in a declared table's folder.
+    """One thing in a declared table's folder, or a declared table in a database.
 
     Attributes:
         path: where it is.
-        source_file: its path under the raw folder, with `/`; bytes that are not UTF-8 as `\\xNN`.
-        table: the declared table that it belongs to.
+        source_file: its path under the raw folder, with `/`; bytes that are not UTF-8 as `\\xNN`;
+            for a table in a database path, `#`, the table's declared name.
+        table: the declared table that it belongs to; for a source's database that cannot be read,
+            a table without columns, named after the file.
         refusal: why it cannot be read whatever is in it, or None.
         member: the table in the file, where a file holds several (SQLite), else None.
     """
@@ -37,8 +48,8 @@ class Found:
 
     Attributes:
         files: the files of declared tables, by `source_file` in byte order.
-        undeclared: folders and files that no declaration covers and dot files, as paths under the
-            raw folder; folders end in `/`.
+        undeclared: folders, files and tables of databases that no declaration covers, and dot
+            files, as paths under the raw folder; folders end in `/`.
     """
 
     files: list[RawFile] = field(default_factory=list)
@@ -87,8 +98,13 @@ def find_files(raw: Path, tables: Sequence[Table], *, whole: bool) -> Found:
         folder = raw / table.source / table.name
         if os.path.lexists(folder):
             _look(folder, raw, table, found, ())
+    for source in sorted({table.source for table in tables}):
+        of_source = [table for table in tables if table.source == source]
+        for path in _databases(raw / source):
+            _look_into(path, raw, of_source, found, whole)
     if whole:
         found.undeclared += _undeclared(raw, tables)
+    found.files = _told_apart(found.files)
     found.files.sort(key=lambda file: os.fsencode(file.source_file))
     found.undeclared.sort()
     return found
@@ -100,25 +116,96 @@ def _look(
     """Add a file, or all files of a folder; `above` are device and inode of the folders above."""
     name = _under(raw, path)
     try:
-        if path.is_symlink() and not path.resolve().is_relative_to(raw.resolve()):
-            raise OSError("a symbolic link that leads out of the raw folder")
-        status = path.stat()
+        status = _status(path, raw)
         if not stat.S_ISDIR(status.st_mode):
-            found.files.append(RawFile(path, name, table, _refusal(path, status)))
+            _add_file(path, status, raw, table, found)
             return
         identity = (status.st_dev, status.st_ino)
         if identity in above:
             raise OSError("a symbolic link that leads back to a folder around it")
         children = list(path.iterdir())
     except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        found.files.append(RawFile(path, name, table, f"cannot be read: {reason}"))
+        found.files.append(RawFile(path, name, table, _why(error)))
         return
     for child in children:
-        if child.name.startswith("."):
+        if child.name.startswith(".") or is_sidecar(child.name):
             found.undeclared.append(_with_slash(raw, child))
         else:
             _look(child, raw, table, found, (*above, identity))
+
+
+def _add_file(path: Path, status: os.stat_result, raw: Path, table: Table, found: Found) -> None:
+    """Add a file in a declared table's folder; of a database, its table of that name."""
+    name = _under(raw, path)
+    refusal = _refusal(path, status) or _lacks_folders(path, raw, table)
+    if not is_database(path.name):
+        found.files.append(RawFile(path, name, table, refusal))
+        return
+    delivered = None
+    try:
+        names = [] if refusal else table_names(path)
+        delivered = find_table(names, table.name)
+        if delivered is None and not refusal:
+            refusal = no_such_table(table.name, names)
+        found.undeclared += [f"{name}#{other}" for other in names if other != delivered]
+    except Refused as reason:
+        refusal = str(reason)
+    found.files.append(RawFile(path, f"{name}#{table.name}", table, refusal, table.name))
+
+
+def _databases(folder: Path) -> Iterator[Path]:
+    """The databases that lie in a source's own folder, packed ones too."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            unpacked = path.stem if path.suffix.lower() in COMPRESSIONS else path.name
+            if is_database(unpacked) and not path.name.startswith(".") and not path.is_dir():
+                yield path
+
+
+def _look_into(path: Path, raw: Path, tables: Sequence[Table], found: Found, whole: bool) -> None:
+    """Add the declared tables of a source's database, or the database where it cannot be read."""
+    name = _under(raw, path)
+    try:
+        if refusal := _refusal(path, _status(path, raw)):
+            raise Refused(refusal)
+        if not is_database(path.name):
+            raise Refused("a database is not read from an archive; deliver it unpacked")
+        names = table_names(path)
+    except (OSError, RuntimeError, Refused) as error:
+        reason = str(error) if isinstance(error, Refused) else _why(error)
+        table = Table(tables[0].source, PurePosixPath(name).stem, ())
+        found.files.append(RawFile(path, name, table, reason))
+        return
+    delivered = {table.name: find_table(names, table.name) for table in tables}
+    for table in tables:
+        if delivered[table.name] is not None:
+            refusal = _lacks_folders(path, raw, table)
+            file = RawFile(path, f"{name}#{table.name}", table, refusal, table.name)
+            found.files.append(file)
+    others = [other for other in names if other not in delivered.values()]
+    if whole:
+        has_none = len(others) == len(names)
+        found.undeclared += [name] if has_none else [f"{name}#{other}" for other in others]
+
+
+def _told_apart(files: list[RawFile]) -> list[RawFile]:
+    """Each name once; where a database's table and a file go by the same, neither is read."""
+    named: dict[str, RawFile] = {}
+    for file in files:
+        if file.source_file in named:
+            file = replace(file, refusal="another file goes by the same name; rename one of them")
+        named[file.source_file] = file
+    return list(named.values())
+
+
+def _status(path: Path, raw: Path) -> os.stat_result:
+    if path.is_symlink() and not path.resolve().is_relative_to(raw.resolve()):
+        raise OSError("a symbolic link that leads out of the raw folder")
+    return path.stat()
+
+
+def _why(error: Exception) -> str:
+    return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
 def _refusal(path: Path, status: os.stat_result) -> str | None:
@@ -131,6 +218,17 @@ def _refusal(path: Path, status: os.stat_result) -> str | None:
     return None
 
 
+def _lacks_folders(path: Path, raw: Path, table: Table) -> str | None:
+    """The reason to refuse a file that lies in too few folders to carry the declared values."""
+    home = raw / table.source / table.name
+    folders = len(path.relative_to(home).parts) - 1 if path.is_relative_to(home) else 0
+    if folders >= len(table.path_values):
+        return None
+    missing = table.path_values[max(0, folders)]
+    place = "/".join(["raw", table.source, table.name, *(f"<{v}>" for v in table.path_values)])
+    return f"it lies in no folder that says its {missing}; put it into {place}/"
+
+
 def _undeclared(raw: Path, tables: Sequence[Table]) -> Iterator[str]:
     sources = {table.source for table in tables}
     folders = {(table.source, table.name) for table in tables}
@@ -138,8 +236,9 @@ def _undeclared(raw: Path, tables: Sequence[Table]) -> Iterator[str]:
         if first.name not in sources:
             yield _with_slash(raw, first)
         elif first.is_dir():
+            databases = set(_databases(first))
             for second in first.iterdir():
-                if (first.name, second.name) not in folders:
+                if (first.name, second.name) not in folders and second not in databases:
                     yield _with_slash(raw, second)
 
 

@@ -11,6 +11,8 @@ import yaml
 
 from casebook.errors import CasebookError
 
+DECODINGS = ("python_literal",)
+
 
 @dataclass(frozen=True)
 class Column:
@@ -20,7 +22,7 @@ class Column:
         name: the name that the raw view shows.
         required: whether a file without this column is refused.
         aliases: other spellings that deliveries use for it.
-        decode: how its text is brought to JSON before it lands (`python_literal`), or None.
+        decode: how its text is brought to JSON before it lands, one of `DECODINGS`, or None.
     """
 
     name: str
@@ -71,7 +73,8 @@ def read_sources(project: Path) -> dict[str, Table]:
 
     Raises:
         CasebookError: for YAML that does not parse, a table without columns, two columns or
-            aliases of a table that differ only in case, or a table that is declared twice.
+            aliases of a table that differ only in case, a column with an unknown `decode`, or a
+            table that is declared twice.
     """
     tables: dict[str, Table] = {}
     for path in sorted((project / "models").rglob("*__sources.yml")):
@@ -125,6 +128,13 @@ def _table(source: str, entry: dict, path: Path) -> Table:
         )
     seen: set[str] = set()
     for column in columns:
+        if column.decode is not None and column.decode not in DECODINGS:
+            raise CasebookError(
+                f"table {table.full_name} declares `decode: {column.decode}` for the column"
+                f" {column.name}",
+                file=path,
+                fix=f"leave it out, or give one of: {', '.join(DECODINGS)}",
+            )
         for spelling in (column.name, *column.aliases):
             if spelling.lower() in seen:
                 raise CasebookError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from casebook.archives import zstd
 from casebook.lake import Lake, LedgerEntry
 from casebook.load import LoadReport, load
 from casebook.settings import Settings
@@ -65,7 +66,11 @@ class Workshop:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         content = content.encode() if isinstance(content, str) else content
-        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        if name.endswith(".gz"):
+            content = gzip.compress(content)
+        if name.endswith(".zst"):
+            content = zstd.compress(content)
+        path.write_bytes(content)
         return path
 
     def load(self, *tables: str, **options: bool) -> LoadReport:

@@ -257,8 +257,8 @@ def test_a_file_whose_landed_file_is_missing_is_landed_again(shop: Workshop) -> 
     ("name", "content", "reason"),
     [
         ("a.xlsx", b"PK", "no reader for .xlsx"),
-        ("a.csv", b"Id\n1\n", "no reader for .csv"),
-        ("a.csv.gz", b"Id\n1\n", "no reader for .csv"),
+        ("a.xls", b"Id\n1\n", "no reader for .xls"),
+        ("a.xls.gz", b"Id\n1\n", "no reader for .xls"),
         ("README", b"hello", "no reader for a file without an extension"),
         ("a.jsonl", lines({"Amount": 1}), "required column Id"),
         ("a.json", b'[{"Amount": 1}]', "required column Id"),

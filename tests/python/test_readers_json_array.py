@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -199,6 +200,64 @@ def test_a_large_array_is_read_in_pieces(shop: Workshop) -> None:
     assert (entry.landed, entry.quarantined) == (20_000, 1)
     assert shop.landed("a.json") == [(n + 1, str(n), None, "é" * (n % 300)) for n in range(20_000)]
     assert shop.quarantine("a.json")[0][:2] == (20_001, broken.count("\n") + 1)
+
+
+ODD = [
+    # element; Id that lands, or why it does not
+    (b'{"Id": "a},{b"}', "a},{b"),
+    (b'{"Id": [{"x": 1},{"x": 2},\n{"x": 3}]}', '[{"x":1},{"x":2},{"x":3}]'),
+    (b'{"Id": 1, "Id": 2}', "2"),
+    (b'{"Id": {"x": 1, "x": 2}}', '{"x":1,"x":2}'),
+    (b'{"Id": "\\ud83d\\ude00"}', "😀"),
+    (b'{"Id": "\\ud83d"}', "not_json"),
+    (b'{"Id": "\xff"}', "bad_bytes"),
+    ('{"Id": "é"}'.encode(), "é"),
+    (b'{"id": "other"}', "other"),
+    (b"{}", None),
+    (b'{\r"Id"\r\n:\n"breaks"}', "breaks"),
+    (b'{"Id": x}', "not_json"),
+    (b'{"Id": nan,}', "nan"),
+    (b'{"Id": 1} {"Id": 2}', "not_json"),
+    (b'"},{"', "not_an_object"),
+]
+
+
+@pytest.mark.parametrize("glue", [b",", b", ", b",\n", b"\n  ,  ", b" ,\r\n\t"])
+@pytest.mark.parametrize("apart", [1, 2, 40, 400])
+def test_an_odd_element_among_many_is_found_and_numbered(
+    shop: Workshop, glue: bytes, apart: int
+) -> None:
+    elements: list[bytes] = []
+    expected: list[str | None] = []
+    for element, outcome in ODD:
+        elements += [*[b'{"Id": "good"}'] * apart, element]
+        expected += [*["good"] * apart, outcome]
+    shop.load_one(b"[" + glue.join([*elements, b'{"Id": "end"}']) + b"]", "a.json")
+    reasons = {"not_json", "bad_bytes", "not_an_object"}
+    expected.append("end")
+    assert [row[:2] for row in shop.landed("a.json")] == [
+        (n, outcome) for n, outcome in enumerate(expected, 1) if outcome not in reasons
+    ]
+    lines = [1 + glue.join([*elements[:n], b""]).count(b"\n") for n in range(len(elements))]
+    assert [(row[0], row[1], row[2], row[4]) for row in shop.quarantine("a.json")] == [
+        (n, line, outcome, element)
+        for n, (element, outcome, line) in enumerate(
+            zip(elements, expected, lines, strict=False), 1
+        )
+        if outcome in reasons
+    ]
+
+
+@pytest.mark.parametrize("glue", [b",", b",\n", b" ,\r\n\t"])
+def test_each_element_is_found_as_it_stands(tmp_path: Path, glue: bytes) -> None:
+    elements = [b'{"Id":\n%d}' % n if n % 3 else b'{"Id": %d}' % n for n in range(3000)]
+    path = tmp_path / "a.json"
+    path.write_bytes(b"[\n" + glue.join(elements) + b"]")
+    found = list(json_array.elements(path, None))
+    assert [record.raw for record in found] == elements
+    assert [record.number for record in found] == list(range(1, 3001))
+    breaks = [(element + glue).count(b"\n") for element in elements]
+    assert [record.first_line for record in found] == list(accumulate(breaks[:-1], initial=2))
 
 
 @settings(deadline=None, max_examples=60)

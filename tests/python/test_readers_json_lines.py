@@ -404,3 +404,33 @@ def test_any_mix_of_good_and_bad_lines_balances(content: list[bytes]) -> None:
         )
         assert {n for n, _ in good} == {row[0] for row in landed}
         assert [row[4] for row in bad] == [records[row[0] - 1].rstrip(b"\r") for row in bad]
+
+
+ONE_COLUMN = """
+sources:
+  - name: shop
+    tables:
+      - name: orders
+        columns:
+          - name: Id
+"""
+
+
+@pytest.mark.parametrize("form", ["a.jsonl", "a.json"])
+def test_a_table_of_one_column_takes_objects_only(tmp_path: Path, form: str) -> None:
+    shop = Workshop(tmp_path)
+    shop.declare(ONE_COLUMN)
+    records = [b'{"Id":"1"}', b"[1]", b"5", b'"x"', b'{"Id":"2"}']
+    text = b"[" + b",".join(records) + b"]" if form == "a.json" else b"\n".join(records)
+    entry = shop.load_one(text, form)
+    assert (entry.records, entry.landed, entry.quarantined) == (5, 2, 3)
+    assert [row[0] for row in shop.quarantine(form)] == [2, 3, 4]
+
+
+def test_a_large_clean_file_of_a_table_of_one_column_goes_fast(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    shop.declare(ONE_COLUMN)
+    shop.load_one(lines(*({"Id": str(n) * 20} for n in range(100_000))))
+    path = str(shop.settings.lake / str(shop.entry().landed_file))
+    landed = duckdb.execute("select count(_source_record), count(Id) from read_parquet(?)", [path])
+    assert landed.fetchall() == [(0, 100_000)]

@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from casebook.archives import COMPRESSIONS, UNREADABLE, open_text, refused
-from casebook.readers import json_array, json_lines
+from casebook.readers import delimited, json_array, json_lines, parquet_file, sqlite_file
 from casebook.readers.base import Reader, Refused
 
-READERS = {".jsonl": json_lines.READER, ".ndjson": json_lines.READER, ".json": json_lines.READER}
+READERS = {
+    ".jsonl": json_lines.READER,
+    ".ndjson": json_lines.READER,
+    ".json": json_lines.READER,
+    **dict.fromkeys((".csv", ".tsv", ".txt"), delimited.READER),
+    ".parquet": parquet_file.READER,
+    **dict.fromkeys(sqlite_file.EXTENSIONS, sqlite_file.READER),
+}
+NOT_IN_ARCHIVES = (parquet_file.READER, sqlite_file.READER)
+FORMATS = {reader.format: reader for reader in (*READERS.values(), json_array.READER)}
 
 
 def find_reader(path: Path) -> tuple[Reader, str | None]:
@@ -25,9 +34,22 @@ def find_reader(path: Path) -> tuple[Reader, str | None]:
     reader = READERS.get(extension)
     if reader is None:
         raise Refused(f"no reader for {extension or 'a file without an extension'}")
+    if compression and reader in NOT_IN_ARCHIVES:
+        raise Refused(f"a {extension} file is not read from an archive; deliver it unpacked")
     if extension == ".json" and _starts_with_bracket(path, compression):
         reader = json_array.READER
     return reader, compression
+
+
+def reader_of(name: str) -> Reader:
+    """The reader of a format, by its name in the ledger.
+
+    Raises:
+        Refused: if no reader reads that format.
+    """
+    if name not in FORMATS:
+        raise Refused(f"no reader reads the format {name}")
+    return FORMATS[name]
 
 
 def _starts_with_bracket(path: Path, compression: str | None) -> bool:

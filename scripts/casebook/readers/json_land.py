@@ -122,7 +122,7 @@ def land_at_once(raw: Raw, desk: Desk, form: str, keys: Keys) -> int | None:
     types = ", ".join(f"{quote_text(key)}: 'VARCHAR'" for key in keys.key_of.values())
     query = f"""
         select {", ".join(columns)}, null::bigint as {RECORD_COLUMN}
-        from read_json({_whole_file(raw, form)}, columns = {{{types}}})
+        from read_json({_whole_file(raw, form)}, records = true, columns = {{{types}}})
     """
     try:
         return _copy(desk.connection, query, desk.landed, 122880)

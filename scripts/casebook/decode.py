@@ -1,0 +1,177 @@
+"""Brings the columns that a source declares with `decode:` to JSON, after a reader landed them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from casebook.readers.base import quote_name, quote_text
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from casebook.sources import Table
+
+_LONGEST_LITERAL = 2 << 20
+_CACHED_TEXTS = 8192
+_LONGEST_CACHED = 2048
+_BATCH_ROWS = 64
+_SMALLEST_ROW_GROUP = 2048
+_SMALLEST_OBJECT_LIMIT = 16 << 20
+_PARSED_AS = "casebook-literal"
+
+# Python warns of `\d` in a literal. The filter is set once, for the name that literals are parsed
+# under only: `catch_warnings` swaps the filters of the whole process, and files load in threads.
+warnings.filterwarnings("ignore", module=f"{_PARSED_AS}$")
+
+
+def literal_to_json(text: str) -> str:
+    """A Python literal as compact JSON; a text that is JSON already, or is neither, as it is.
+
+    JSON is what Python's own `json` takes. (It also takes `NaN` and `Infinity`, but no literal
+    holds them, so that they stay as they are either way.) A literal is what `ast.literal_eval`
+    takes, where JSON can say the same: dicts with text keys, lists, tuples (as lists), texts,
+    integers with all their digits, finite floats as `repr` spells them, True, False and None. A
+    text with half of a surrogate pair has no place in JSON, nor have sets or bytes.
+
+    Args:
+        text: at most 2 Mi characters are tried as a literal, because Python takes up to 500 bytes
+            of memory for each.
+    """
+    try:
+        json.loads(text)
+        return text
+    except (ValueError, RecursionError):
+        pass
+    if len(text) > _LONGEST_LITERAL:
+        return text
+    try:
+        value = ast.literal_eval(ast.parse(text.lstrip(" \t"), _PARSED_AS, "eval"))
+        if not _has_text_keys(value):
+            return text
+        spelled = _COMPACT.encode(value)
+        spelled.encode("utf-8")
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+    return spelled
+
+
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _has_text_keys(value: object) -> bool:
+    """Whether all keys in it are texts; of others, `json` would make texts."""
+    if isinstance(value, dict):
+        keys_are_texts = all(isinstance(key, str) for key in value)
+        return keys_are_texts and all(map(_has_text_keys, value.values()))
+    return not isinstance(value, (list, tuple)) or all(map(_has_text_keys, value))
+
+
+_DECODERS: dict[str, Callable[[str], str]] = {"python_literal": literal_to_json}
+
+
+def decode_columns(
+    connection: duckdb.DuckDBPyConnection, folder: Path, landed: Path, table: Table
+) -> None:
+    """Decode a landed file's columns as its table declares; rewrite it only where that changes it.
+
+    Rows keep their order, so that a record number of NULL goes on to mean the row's position.
+
+    Args:
+        connection: a DuckDB connection with bounded memory.
+        folder: a folder for temporary files on the same disk as the landed file.
+        landed: the Parquet file that a reader wrote.
+        table: its declared table.
+
+    Raises:
+        duckdb.Error: if the file cannot be read or written.
+    """
+    decoders = {column.name: _DECODERS[column.decode] for column in table.columns if column.decode}
+    if not decoders:
+        return
+    spool, rewritten = folder / "decoded.jsonl", folder / "decoded.parquet"
+    longest = _spool_changes(_rows(connection, landed, list(decoders)), decoders, spool)
+    if longest:
+        _write(connection, landed, spool, longest, list(decoders), rewritten)
+        rewritten.replace(landed)
+    spool.unlink()
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, landed: Path, columns: list[str]
+) -> Iterator[tuple[str | None, ...]]:
+    """The values of some columns, row by row, few at a time in memory."""
+    names = ", ".join(map(quote_name, columns))
+    result = connection.execute(f"select {names} from read_parquet({quote_text(landed)})")
+    while rows := result.fetchmany(_BATCH_ROWS):
+        yield from rows
+
+
+def _spool_changes(
+    rows: Iterator[tuple[str | None, ...]], decoders: dict[str, Callable[[str], str]], spool: Path
+) -> int:
+    """Write a line of JSON for each row, with the values that decoding changes.
+
+    Returns:
+        The length in bytes of the longest line that holds a change; 0 where nothing changes.
+    """
+    decoded = [_with_cache(decode) for decode in decoders.values()]
+    longest = 0
+    with spool.open("wb") as file:
+        for row in rows:
+            changes = {
+                place: text
+                for place, value in enumerate(row)
+                if value is not None and (text := decoded[place](value)) != value
+            }
+            length = file.write(json.dumps(changes).encode("ascii") + b"\n")
+            if changes:
+                longest = max(longest, length)
+    return longest
+
+
+def _with_cache(decode: Callable[[str], str]) -> Callable[[str], str]:
+    """The same function, quicker for short texts that come again."""
+    cached = lru_cache(_CACHED_TEXTS)(decode)
+    return lambda text: cached(text) if len(text) <= _LONGEST_CACHED else decode(text)
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    landed: Path,
+    spool: Path,
+    longest: int,
+    columns: list[str],
+    target: Path,
+) -> None:
+    """Write the landed rows with the changes, joined by their place.
+
+    A join by number does not keep the order, and to sort the rows takes more memory than a load
+    has. Row groups stay as large as the reader found right for such rows.
+    """
+    changed = ", ".join(
+        f'coalesce(changes."{place}", landed.{quote_name(name)}) as {quote_name(name)}'
+        for place, name in enumerate(columns)
+    )
+    types = ", ".join(f"'{place}': 'VARCHAR'" for place in range(len(columns)))
+    row = connection.execute(
+        f"select max(row_group_num_rows) from parquet_metadata({quote_text(landed)})"
+    ).fetchone()
+    row_group = max(_SMALLEST_ROW_GROUP, row[0] if row else 0)
+    connection.execute(
+        f"""
+        copy (
+            select landed.* replace ({changed})
+            from read_parquet({quote_text(landed)}) as landed
+            positional join read_json(
+                {quote_text(spool)}, format = 'newline_delimited', columns = {{{types}}},
+                maximum_object_size = {max(_SMALLEST_OBJECT_LIMIT, longest + 1)}
+            ) as changes
+        ) to {quote_text(target)} (format parquet, compression zstd, row_group_size {row_group})
+        """
+    )
