@@ -22,6 +22,7 @@ from casebook.settings import Settings, find_settings
 if TYPE_CHECKING:
     from casebook.build import BuildResult
     from casebook.load import LoadReport
+    from casebook.replay import ReplayReport
 
 SHOWN = 5
 
@@ -141,9 +142,13 @@ def rejects(
     table: Annotated[
         str | None, typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default.")
     ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", help="One raw file, as blog/votes/a.jsonl.")
+    ] = None,
     text: Annotated[
-        bool, typer.Option("--text", "--raw-text", help="Show every record with its raw text.")
+        bool, typer.Option("--raw", "--text", help="Show every record with its raw text.")
     ] = False,
+    lake: Lake = None,
     warehouse: Warehouse = None,
 ) -> None:
     """Show what was quarantined or rejected, by file and reason."""
@@ -152,21 +157,67 @@ def rejects(
     from casebook.warehouse import open_warehouse, rejected_records
     from casebook.warehouse import rejects as count_rejects
 
-    settings = find_settings(warehouse=warehouse)
-    if table:
-        choose_tables(read_sources(settings.project), [table])
+    settings = find_settings(lake=lake, warehouse=warehouse)
+    tables = choose_tables(read_sources(settings.project), [table] if table else [])
+    if not settings.warehouse.exists() and settings.lake.exists():
+        err.print("nothing is built yet: these are in quarantine; a build finds what else is wrong")
+        names = [table.full_name for table in tables]
+        _print_quarantine(settings, names, file, text)
+        return
     with open_warehouse(settings.warehouse) as connection:
         if text:
-            for file, record, line, stage, reasons, raw_text in rejected_records(connection, table):
-                place = f"record {record}" + (f", line {line}" if line else "")
-                out.print(f"{file}: {place}: {stage}: {reasons}", markup=False, style="bold")
-                out.print(f"    {raw_text}", markup=False)
+            _print_records(rejected_records(connection, table, file))
             return
-        rows = count_rejects(connection, table)
-    if rows:
-        _print_rows(["file", "stage", "reasons", "records"], rows)
-    else:
-        out.print("nothing was rejected")
+        rows = count_rejects(connection, table, file)
+    _print_rejects(rows)
+
+
+@app.command()
+def replay(
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", help="Write what is in quarantine to a new file, to be edited."),
+    ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            "--corrections", help="Such a file: texts that were changed are read instead."
+        ),
+    ] = None,
+    lake: Lake = None,
+    quiet: Quiet = False,
+) -> None:
+    """Try quarantined records again, as they stand or corrected by hand; needs no raw files."""
+    from casebook.corrections import export_quarantine
+    from casebook.discover import choose_tables
+    from casebook.lake import Lake as LakeFolder
+    from casebook.progress import counting
+    from casebook.replay import replay as replay_quarantine
+    from casebook.sources import read_sources
+
+    if export and corrections:
+        raise typer.BadParameter("give --export or --corrections, not both")
+    settings = find_settings(lake=lake)
+    if export:
+        names = [t.full_name for t in choose_tables(read_sources(settings.project), tables or [])]
+        records = export_quarantine(LakeFolder(settings.lake), names, export)
+        if not quiet:
+            out.print(f"{export}: {_number(records)} records", markup=False)
+        return
+    with counting(err, "replaying", quiet) as advance:
+        report = replay_quarantine(
+            settings, tables or [], corrections=corrections, progress=advance
+        )
+    for failure in report.failures:
+        err.print("[red]not done[/] ", end="")
+        err.print(str(failure), markup=False)
+    if not quiet:
+        _print_replay(report)
+    raise typer.Exit(report.exit_status)
 
 
 @app.command()
@@ -195,9 +246,73 @@ def trace(
             "landed as": json.dumps(origin.landed, ensure_ascii=False),
             "original text": original.text if original.text is not None else original.why,
         }
+        if original.correction is not None:
+            facts["corrected to"] = original.correction
         width = max(map(len, facts)) + 2
         for name, value in facts.items():
             out.print(f"{name:{width}}{value}", markup=False)
+
+
+@app.command()
+def declare(
+    path: Annotated[
+        str, typer.Argument(help="A raw file; a table of a SQLite file as FILE#TABLE.")
+    ],
+    table: Annotated[
+        str | None,
+        typer.Option(
+            "--table", metavar="SOURCE.TABLE", help="The table; by default what its folders say."
+        ),
+    ] = None,
+    raw: Raw = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a staging model that exists.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--print", help="Print the draft; write nothing.")] = False,
+) -> None:
+    """Draft the source YAML and the staging model for a new kind of raw file.
+
+    Types, keys and what is required are guessed from the file's first records. The draft builds as
+    it stands; what is to be looked at is marked `# confirm:`.
+    """
+    from casebook.declare import declare as draft_files
+    from casebook.declare import preview, write
+
+    settings = find_settings(raw)
+    declared = draft_files(settings, path, table, force=force)
+    if show:
+        out.print(preview(settings, declared), markup=False, end="")
+        return
+    write(declared)
+    for file in declared.files:
+        verb = "wrote" if file in declared.new else "changed"
+        out.print(f"{verb} {file.relative_to(settings.project)}", markup=False)
+    if declared.by_hand:
+        err.print("[yellow]add to dbt_project.yml[/], so that the audit counts the records:")
+        err.print(declared.by_hand, markup=False)
+    out.print(f"\nguessed from {declared.seen}; look at each `# confirm:`", markup=False)
+    if declared.head.bad:
+        bad = f"{declared.head.bad} of its first records cannot be read"
+        out.print(f"{bad}, such as {declared.head.why_bad}", markup=False)
+    _print_rows(
+        ["column", "staging", "type", "required", "key", "look at"],
+        [
+            (
+                guess.name.delivered,
+                guess.name.staging,
+                guess.type_name,
+                "yes" if guess.required else "",
+                "yes" if guess.name in declared.key.columns else "",
+                "; ".join(guess.remarks),
+            )
+            for guess in declared.guesses
+        ],
+    )
+    if not declared.key.columns:
+        out.print(f"no key: {declared.key.remark}", markup=False)
+    out.print(
+        f"\nnext: `casebook build`, then `casebook rejects {declared.table} --raw`", markup=False
+    )
 
 
 @app.command()
@@ -298,6 +413,55 @@ def _print_load(report: LoadReport) -> None:
         return
     columns = ["table", "files", "landed now", "quarantined now", "landed", "quarantined"]
     _print_rows(columns, rows)
+
+
+def _print_replay(report: ReplayReport) -> None:
+    if not report.tables:
+        out.print("nothing is in quarantine")
+        return
+    columns = ["files", "tried", "landed", "left"]
+    _print_rows(
+        ["table", *columns],
+        [
+            (name, *(_number(getattr(count, column)) for column in columns))
+            for name, count in report.tables.items()
+        ],
+    )
+    if report.landed:
+        out.print("the next `casebook build` takes in what was landed")
+
+
+def _print_quarantine(
+    settings: Settings, tables: list[str], file: str | None, with_text: bool
+) -> None:
+    from casebook.corrections import all_in_quarantine
+    from casebook.lake import Lake as LakeFolder
+
+    found = (
+        (entry.source_file, row.record, row.first_line, "quarantined", row.reason, row.text)
+        for entry, row in all_in_quarantine(LakeFolder(settings.lake), tables)
+        if file in (None, entry.source_file)
+    )
+    if with_text:
+        _print_records(found)
+        return
+    counts = Counter((name, stage, reason) for name, _, _, stage, reason, _ in found)
+    ranked = sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0]))
+    _print_rejects([(*what, number) for what, number in ranked])
+
+
+def _print_records(records: Iterable[tuple[str, int, int | None, str, str, str]]) -> None:
+    for file, record, line, stage, reasons, raw_text in records:
+        place = f"record {record}" + (f", line {line}" if line else "")
+        out.print(f"{file}: {place}: {stage}: {reasons}", markup=False, style="bold")
+        out.print(f"    {raw_text}", markup=False)
+
+
+def _print_rejects(rows: list[tuple[str, str, str, int]]) -> None:
+    if rows:
+        _print_rows(["file", "stage", "reasons", "records"], rows)
+    else:
+        out.print("nothing was rejected")
 
 
 def _print_summary(settings: Settings) -> None:

@@ -13,10 +13,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from queue import SimpleQueue
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from casebook.archives import UNREADABLE, refused
+from casebook.decode import decode_columns
 from casebook.discover import RawFile, choose_tables, find_files
+from casebook.engine import MEMORY_LIMIT, connect
 from casebook.errors import CasebookError
 from casebook.lake import Lake, LedgerEntry, fits, landed_name
 from casebook.measure import Measured, hash_file, measure
@@ -31,7 +33,6 @@ from casebook.sources import read_sources
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY_LIMIT = "600MB"
 SMALL_MEMORY_LIMIT = "150MB"
 SMALL_FILE = 1 << 20
 WORKERS = 4
@@ -327,12 +328,14 @@ class _Loader:
         table = file.table
         stored = self.lake.read_entry(table.source, table.name, file.source_file)
         landed = stored if stored is not None and self._has_landed(stored) else None
+        corrections = stored.corrections if stored else []
         try:
-            entry = self._unchanged(file, landed) or self._land(file, landed)
+            entry = self._unchanged(file, landed) or self._land(file, landed, corrections)
         except Refused as refusal:
             state = "shrunk" if isinstance(refusal, _Shrunk) else "refused"
             entry = landed or _unread_entry(file)
-            entry = replace(entry, state=state, refusal=_plain(str(refusal)))
+            refusal_text = _plain(str(refusal))
+            entry = replace(entry, state=state, refusal=refusal_text, corrections=corrections)
         entry.replaced_files = [old for old in entry.replaced_files if not _is_old(old)]
         has_same_files = stored is not None and _files(entry) == _files(stored)
         if entry != stored:
@@ -372,7 +375,9 @@ class _Loader:
             return None
         return replace(landed, state="unchanged", modified_ns=status.st_mtime_ns, refusal=None)
 
-    def _land(self, file: RawFile, landed: LedgerEntry | None) -> LedgerEntry:
+    def _land(
+        self, file: RawFile, landed: LedgerEntry | None, corrections: list[dict[str, Any]]
+    ) -> LedgerEntry:
         """Read a file that does not change meanwhile, and put what came of it into its place.
 
         Raises:
@@ -381,7 +386,7 @@ class _Loader:
         for _ in range(ATTEMPTS):
             before = _identity(file.path)
             try:
-                return self._land_once(file, landed, before)
+                return self._land_once(file, landed, corrections, before)
             except _Changed:
                 continue
         raise Refused(
@@ -389,7 +394,11 @@ class _Loader:
         )
 
     def _land_once(
-        self, file: RawFile, landed: LedgerEntry | None, before: tuple[int, ...]
+        self,
+        file: RawFile,
+        landed: LedgerEntry | None,
+        corrections: list[dict[str, Any]],
+        before: tuple[int, ...],
     ) -> LedgerEntry:
         reader, compression = find_reader(file.path)
         folder = self._work_folder()
@@ -408,6 +417,7 @@ class _Loader:
         try:
             with _telling_failures_apart(measuring):
                 reading = reader.read(raw, desk)
+                decode_columns(desk.connection, folder, desk.landed, file.table)
                 measured = measuring.result()
                 quarantined = quarantine.write(
                     desk.connection, rejected, file.source_file, measured.file_hash
@@ -436,7 +446,7 @@ class _Loader:
             quarantined=quarantined,
             columns_ignored=[_plain(column) for column in reading.columns_ignored],
             layout=reading.layout,
-            corrections=landed.corrections if landed else [],
+            corrections=corrections,
             replaced_files=_replaced(landed, loaded_at),
         )
         home = self.lake.landed_folder(table.source, table.name, file.source_file)
@@ -477,22 +487,11 @@ class _Loader:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         if self.connection is None:
-            import duckdb
-
-            config = {
-                "memory_limit": self.memory_limit,
-                "temp_directory": str(self._spill_folder()),
-                "preserve_insertion_order": "true",
-                "autoinstall_known_extensions": "false",
-            }
-            if self.threads:
-                config["threads"] = str(self.threads)
-            self.connection = self.stack.enter_context(duckdb.connect(config=config))
+            assert self.folder is not None
+            spill = self.folder.parent / "spill"
+            connection = connect(spill, self.memory_limit, self.threads)
+            self.connection = self.stack.enter_context(connection)
         return self.connection
-
-    def _spill_folder(self) -> Path:
-        assert self.folder is not None
-        return self.folder.parent / "spill"
 
     def _read(self, size_bytes: int) -> None:
         size_bytes = min(size_bytes, self.unread)

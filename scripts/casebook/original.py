@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from casebook.lake import Lake
 from casebook.measure import hash_file, measure
 from casebook.readers.base import Raw, Refused
 from casebook.readers.choose import find_reader
@@ -19,23 +20,42 @@ class Original:
     Attributes:
         text: the text as it was delivered, or None.
         why: why there is none; empty where there is.
+        correction: the text that it was landed from instead, where someone has corrected it.
     """
 
     text: str | None
     why: str = ""
+    correction: str | None = None
 
 
 def original_text(settings: Settings, origin: Origin) -> Original:
     """Read a record again from its raw file, if that is still the file that was landed.
 
     Args:
-        settings: where the raw files are.
+        settings: where the raw files and the lake are.
         origin: where the record is from.
 
     Returns:
         The record's text; bytes that are not UTF-8 are shown as `\\xNN`. No text where the raw
         file is gone or has changed since it was landed.
     """
+    return replace(_delivered(settings, origin), correction=_correction(settings, origin))
+
+
+def _correction(settings: Settings, origin: Origin) -> str | None:
+    lake = Lake(settings.lake)
+    entry = lake.read_entry(origin.source_name, origin.table_name, origin.source_file)
+    if entry is None or entry.file_hash != origin.file_hash:
+        return None
+    texts = [
+        correction["text"]
+        for correction in entry.corrections
+        if correction["record"] == origin.source_record and correction["applied"]
+    ]
+    return texts[0] if texts else None
+
+
+def _delivered(settings: Settings, origin: Origin) -> Original:
     path = settings.raw / origin.source_file
     if not path.is_file():
         return Original(None, f"not to be had: {path} is gone")

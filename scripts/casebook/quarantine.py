@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -102,6 +105,48 @@ class Quarantine:
         ).fetchone()
         self._spool.unlink()
         return written[0] if written else 0
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """One record in quarantine.
+
+    Attributes:
+        record: its 1-based number in its raw file.
+        first_line: the 1-based number of the line that it begins in.
+        reason_code: the kind of reason, such as `not_json`.
+        message: the reason, for people.
+        text: its text; bytes that are not UTF-8 as `\\xNN`.
+        raw: its bytes as they were delivered.
+    """
+
+    record: int
+    first_line: int
+    reason_code: str
+    message: str
+    text: str
+    raw: bytes
+
+    @property
+    def reason(self) -> str:
+        """Code and message, as `audit.rejected_rows` spells them."""
+        return f"{self.reason_code}: {self.message}"
+
+
+def read_quarantine(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Quarantined]:
+    """The records that `Quarantine.write` wrote, one after another.
+
+    Args:
+        connection: a DuckDB connection; it may be used for other things meanwhile.
+        path: the Parquet file.
+    """
+    with closing(connection.cursor()) as cursor:
+        found = cursor.execute(
+            "select record, first_line, reason_code, message, raw_text, raw_bytes"
+            f" from read_parquet({quote_text(path)})"
+        )
+        while row := found.fetchone():
+            yield Quarantined(*row)
 
 
 def _shown(raw: bytes) -> str | None:

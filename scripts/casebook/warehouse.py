@@ -88,13 +88,14 @@ def outlier_weeks(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int,
 
 
 def rejects(
-    connection: duckdb.DuckDBPyConnection, table: str | None = None
+    connection: duckdb.DuckDBPyConnection, table: str | None = None, file: str | None = None
 ) -> list[tuple[str, str, str, int]]:
     """How many records were quarantined or rejected, by file, stage and reasons.
 
     Args:
         connection: to the warehouse.
         table: `source` or `source.table` to look at; all of them by default.
+        file: the raw file to look at; all of them by default.
 
     Returns:
         Rows of source file, stage (`quarantined` or `rejected`), reasons, number of records.
@@ -103,22 +104,25 @@ def rejects(
         """
         select source_file, stage, reasons, count(*)
         from audit.rejected_rows
-        where $1 is null or $1 in (source_name, source_name || '.' || table_name)
+        where
+            ($1 is null or $1 in (source_name, source_name || '.' || table_name))
+            and ($2 is null or $2 = source_file)
         group by all
         order by source_file, stage, count(*) desc, reasons
         """,
-        [table],
+        [table, file],
     ).fetchall()
 
 
 def rejected_records(
-    connection: duckdb.DuckDBPyConnection, table: str | None = None
+    connection: duckdb.DuckDBPyConnection, table: str | None = None, file: str | None = None
 ) -> Iterator[tuple[str, int, int | None, str, str, str]]:
     """Every quarantined or rejected record, in file order.
 
     Args:
         connection: to the warehouse.
         table: `source` or `source.table` to look at; all of them by default.
+        file: the raw file to look at; all of them by default.
 
     Yields:
         Source file, record number, first line or None, stage, reasons, raw text.
@@ -127,10 +131,12 @@ def rejected_records(
         """
         select source_file, source_record, first_line, stage, reasons, raw_text
         from audit.rejected_rows
-        where $1 is null or $1 in (source_name, source_name || '.' || table_name)
+        where
+            ($1 is null or $1 in (source_name, source_name || '.' || table_name))
+            and ($2 is null or $2 = source_file)
         order by source_file, source_record
         """,
-        [table],
+        [table, file],
     )
     while rows := found.fetchmany(1000):
         yield from rows
@@ -159,7 +165,7 @@ def trace(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> list[O
     if not found:
         raise CasebookError(
             f"{schema}.{name} has no row whose {key_column} is {key}",
-            fix="`casebook rejects --text` shows the records that are in no mart",
+            fix="`casebook rejects --raw` shows the records that are in no mart",
         )
     origins = []
     for row in found:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from workbench import Workbench, vote
 
-COMMANDS = ("load", "build", "outliers", "rejects", "trace", "sample")
+COMMANDS = ("load", "build", "outliers", "rejects", "trace", "declare", "sample")
 
 
 @pytest.fixture

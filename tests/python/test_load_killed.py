@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -21,12 +22,15 @@ from loading import Workshop, lines
 LOADER = """
 import sys
 from pathlib import Path
+import duckdb
 from casebook.load import load
 from casebook.settings import Settings
 root = Path(sys.argv[1])
+print("ready", flush=True)
 report = load(Settings(root, root / "raw", root / "lake", root / "warehouse.db"))
 print(" ".join(result.entry.state for result in report.files))
 """
+KILLS = 50
 
 
 @pytest.fixture
@@ -35,17 +39,30 @@ def shop(tmp_path: Path) -> Workshop:
 
 
 def start(root: Path) -> subprocess.Popen:
-    return subprocess.Popen(
+    """A loader in a process of its own, about to begin."""
+    process = subprocess.Popen(
         [sys.executable, "-c", LOADER, str(root)], stdout=subprocess.PIPE, text=True
     )
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    return process
 
 
 def fill(shop: Workshop, files: int = 12) -> list[str]:
-    """Write files, every second of them with bad records."""
-    names = [f"{n:02}.jsonl" for n in range(files)]
-    for n, name in enumerate(names):
-        bad = [b"{"] * (n % 2)
-        shop.write(name, lines(*({"Id": n * 1000 + i} for i in range(400)), *bad, {"Id": "last"}))
+    """Write files of several formats, most of them with bad records."""
+    names = []
+    for n in range(files):
+        ids = range(n * 1000, n * 1000 + 400)
+        if n % 4 == 3:
+            names.append(f"{n:02}.csv.gz")
+            rows = "".join(f"{i},{i / 4}\n" for i in ids)
+            shop.write(names[-1], f'Id,Amount\n{rows}"never closed\nlast,1\n')
+        elif n % 4 == 2:
+            names.append(f"{n:02}.json")
+            shop.write(names[-1], json.dumps([{"Id": i} for i in ids] + [7]))
+        else:
+            names.append(f"{n:02}.jsonl")
+            bad = [b"{"] * (n % 2)
+            shop.write(names[-1], lines(*({"Id": i} for i in ids), *bad, {"Id": "last"}))
     return names
 
 
@@ -55,31 +72,36 @@ def content(shop: Workshop, names: list[str]) -> list[tuple]:
 
 def committed(shop: Workshop) -> set[str | None]:
     entries = shop.lake.entries()
-    files = {f for e in entries for f in (e.landed_file, e.rejected_file) if f}
-    return files | {old["file"] for e in entries for old in e.replaced_files}
+    files = {file for entry in entries for file in entry.files}
+    return files | {old["file"] for entry in entries for old in entry.replaced_files}
 
 
 def test_a_killed_loader_leaves_a_lake_that_the_next_run_completes(tmp_path: Path) -> None:
     whole = Workshop(tmp_path / "whole")
     names = fill(whole)
-    whole.load()
-    expected = content(whole, names)
+    process = start(whole.root)
     started = time.perf_counter()
-    start(whole.root).communicate()
-    unchanged_seconds = time.perf_counter() - started
+    process.communicate()
+    seconds = time.perf_counter() - started
+    expected = content(whole, names)
     chance = random.Random(7)
-    for attempt in range(8):
+    interrupted = 0
+    for attempt in range(KILLS):
         shop = Workshop(tmp_path / f"killed {attempt}")
         fill(shop)
         process = start(shop.root)
-        time.sleep(unchanged_seconds * chance.uniform(0.8, 3))
+        time.sleep(seconds * chance.uniform(0, 1))
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        for entry in shop.lake.entries():
+        landed_before = shop.lake.entries()
+        interrupted += process.returncode == -signal.SIGKILL and len(landed_before) < len(names)
+        for entry in landed_before:
             assert shop.landed(entry.source_file.rpartition("/")[2])
         shop.load()
         assert content(shop, names) == expected
         assert set(shop.files_in_lake()) == committed(shop)
+        shutil.rmtree(shop.root)
+    assert interrupted > KILLS / 2
 
 
 @pytest.mark.parametrize("step", ["landed file placed", "entry written"])
@@ -100,13 +122,13 @@ def test_a_loader_killed_around_the_commit_leaves_no_half_work(shop: Workshop, s
     assert set(shop.files_in_lake()) == committed(shop)
 
 
-def test_two_loaders_at_once_do_the_work_once(tmp_path: Path) -> None:
+def test_four_loaders_at_once_do_the_work_once(tmp_path: Path) -> None:
     whole = Workshop(tmp_path / "whole")
     names = fill(whole, 30)
     whole.load()
-    shop = Workshop(tmp_path / "both")
+    shop = Workshop(tmp_path / "four")
     fill(shop, 30)
-    loaders = [start(shop.root) for _ in range(3)]
+    loaders = [start(shop.root) for _ in range(4)]
     outputs = [loader.communicate()[0] for loader in loaders]
     assert all(loader.returncode == 0 for loader in loaders)
     assert " ".join(outputs).split().count("new") == 30
