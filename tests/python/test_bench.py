@@ -26,7 +26,9 @@ def test_the_benchmark_prints_every_comparison_and_writes_it_as_json(tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
-    votes = json.loads(result.read_text())["sections"]["votes"]
+    sections = json.loads(result.read_text())["sections"]
+    check_loads(sections["loads"], done.stdout)
+    votes = sections["votes"]
     compared = {(line["name"], line["against"]) for line in votes["lines"]}
     assert compared == {
         ("load", "bare COPY"),
@@ -42,16 +44,37 @@ def test_the_benchmark_prints_every_comparison_and_writes_it_as_json(tmp_path):
         ("next build, peak memory", "first build"),
         ("empty dbt build, peak memory", ""),
     }
-    for line in votes["lines"]:
-        printed = [row for row in done.stdout.splitlines() if row.startswith(line["name"])]
-        assert any(line["against"] in row and line["verdict"] in row for row in printed) or (
-            line["verdict"] == "not at this size" and printed
-        )
-    assert all(
-        run["seconds"] > 0 < run["peak_mb"] for runs in votes["runs"].values() for run in runs
-    )
+    for section in sections.values():
+        check_printed(section, done.stdout)
     # Generated data stays for the next run, and nothing else does.
     assert {path.name for path in folder.iterdir()} == {"data"}
+
+
+def check_printed(section, printed):
+    for line in section["lines"]:
+        rows = [row for row in printed.splitlines() if row.startswith(line["name"])]
+        assert any(line["against"] in row and line["verdict"] in row for row in rows) or (
+            line["verdict"] == "not at this size" and rows
+        )
+    assert all(
+        run["seconds"] > 0 < run["peak_mb"] for runs in section["runs"].values() for run in runs
+    )
+
+
+def check_loads(loads, printed):
+    compared = {(line["name"], line["against"]) for line in loads["lines"]}
+    assert {against for name, against in compared if "array file" in name} == {
+        "",
+        "bare COPY",
+        "load of a tenth",
+    }
+    assert {name.split(" for")[0] for name, _ in compared if "damaged" in name} == {
+        "load of damaged CSV,",
+        "load of damaged JSON array,",
+        "load of damaged JSON lines,",
+    }
+    assert ("third load of 20 small files", "") in compared
+    assert "all accounted for" in printed
 
 
 @pytest.mark.parametrize("wrong", [("--scale", "0"), ("--scale", "nan"), ("--rounds", "0")])

@@ -1,0 +1,724 @@
+"""`casebook declare`: what it guesses, how it names, what it refuses, and that drafts build."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+from casebook.declare import Declared, declare, write
+from casebook.declare.insert import NotThere, add_staged_table, add_table
+from casebook.declare.judge import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, TEXT, TIMESTAMP, Casts
+from casebook.declare.names import name_columns, snake_case
+from casebook.errors import CasebookError
+from casebook.load import load
+from casebook.settings import Settings
+from casebook.sources import read_sources
+from loading import lines
+from workbench import PROJECT, Workbench
+
+PARTS = ("docs", "macros", "models", "seeds", "tests", "dbt_project.yml", "profiles.yml")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Settings:
+    """A project of nothing but the macros, with a raw folder."""
+    shutil.copytree(PROJECT / "macros" / "fields", tmp_path / "macros" / "fields")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "dbt_project.yml").write_text("name: tiny\nvars:\n  staged_tables: []\n")
+    return Settings(tmp_path, tmp_path / "raw", tmp_path / "lake", tmp_path / "warehouse.db")
+
+
+def zstandard(content: bytes) -> bytes:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd.compress(content)
+
+
+def put(settings: Settings, name: str, content: bytes) -> str:
+    """Write a raw file of library.loans; returns its path."""
+    path = settings.raw / "library" / "loans" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    return str(path)
+
+
+def guessed(settings: Settings, *records: object, name: str = "a.jsonl") -> Declared:
+    return declare(settings, put(settings, name, lines(*records)))
+
+
+def of_values(settings: Settings, *values: object) -> tuple[Declared, str]:
+    """A draft from records with one column, and what is remarked of it."""
+    declared = guessed(settings, *({"x": value} for value in values))
+    return declared, "; ".join(declared.guesses[0].remarks)
+
+
+# --- Types
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (INTEGER, ["1", " -2 ", "+3"]),
+        (INTEGER, [1, 2, 3]),
+        (INTEGER, ["9223372036854775807", "5", "6"]),
+        (DECIMAL, ["1.5", "2", "-.25"]),
+        (DECIMAL, ["1e-7", "2", "3"]),
+        (DATE, ["2024-02-29", "2024-01-01", "2023-12-31"]),
+        (TIMESTAMP, ["2024-02-29", "2024-01-01 10:00:00", "2023-12-31T23:59:59.5"]),
+        (BOOLEAN, [True, False, True]),
+        (BOOLEAN, ["yes", "NO", "no"]),
+        (JSON, [[1], {"a": 1}, []]),
+        (JSON, ["[{'a': None}]", "[]", "{'b': \"it's\"}"]),
+        (TEXT, ["Emma", "2", "x"]),
+        (TEXT, ["007", "123", "45"]),
+        (TEXT, ["9223372036854775808", "x", "y"]),
+        (TEXT, ["2024-02-30", "2024-02-31", "2024-04-31"]),
+        (TEXT, ["", "", ""]),
+        (TEXT, [None, None, None]),
+        (TEXT, ["N", "N", "N"]),
+        (BOOLEAN, ["N", "Y", "N"]),
+        (BOOLEAN, [False, False]),
+    ],
+)
+def test_a_type_is_what_the_project_s_macros_cast_to(tiny: Settings, kind, values) -> None:
+    declared, _ = of_values(tiny, *values, None)
+    assert declared.guesses[0].kind is kind
+    assert not declared.guesses[0].required
+
+
+def test_python_literals_are_declared_so_that_the_loader_decodes_them(tiny: Settings) -> None:
+    declared, _ = of_values(tiny, "[{'a': None}]", "[]")
+    (column,) = declared_columns(declared)
+    assert column["config"]["meta"] == {"required": True, "decode": "python_literal"}
+    declared, _ = of_values(tiny, "[{'a': None}", "[b", "[]")
+    assert declared.guesses[0].kind is TEXT
+
+
+def declared_columns(declared: Declared) -> list[dict]:
+    text = next(text for path, text in declared.files.items() if path.name.endswith("sources.yml"))
+    return yaml.safe_load(text)["sources"][-1]["tables"][-1]["columns"]
+
+
+@pytest.mark.parametrize(
+    ("values", "size"),
+    [
+        (["1.5", "2"], (18, 2)),
+        (["12.125", "-0.5"], (18, 3)),
+        (["123456789012345.5", "1"], (38, 2)),
+        (["0.00000000000001", "1"], (38, 10)),
+    ],
+)
+def test_a_decimal_is_as_large_as_its_values(tiny: Settings, values, size) -> None:
+    declared, _ = of_values(tiny, *values)
+    assert declared.guesses[0].kind is DECIMAL
+    # One digit before the point and ten after it are eleven.
+    assert declared.guesses[0].size == (size if size != (38, 10) else (18, 10))
+
+
+def test_a_few_misfits_do_not_change_the_type_but_are_remarked(tiny: Settings) -> None:
+    declared, remark = of_values(tiny, *range(19), "R")
+    assert declared.guesses[0].kind is INTEGER
+    assert "1 of 20 values" in remark
+    declared, remark = of_values(tiny, *range(8), "R", "")
+    assert declared.guesses[0].kind is TEXT
+    assert remark == "an integer in 8 of 10 values, 1 blank"
+
+
+@pytest.mark.parametrize(
+    ("value", "remark"),
+    [
+        ("007", "zeros in front"),
+        ("2024-01-02T03:04:05Z", "times with a zone"),
+        ("02/01/2024", "dates that are not spelled"),
+        ("2.1.2024 10:00", "times that are not spelled"),
+        ("1.234,50", "numbers with a comma"),
+    ],
+)
+def test_what_looks_like_a_type_but_does_not_cast_is_text_and_said_so(
+    tiny: Settings, value, remark
+) -> None:
+    declared, said = of_values(tiny, value, value)
+    assert declared.guesses[0].kind is TEXT
+    assert remark in said
+
+
+# --- The macros that drafts cast with
+
+
+@pytest.mark.parametrize(
+    ("macro", "arguments", "text", "value"),
+    [
+        ("cast_decimal", (18, 2), " +1.005 ", "1.01"),
+        ("cast_decimal", (18, 2), "-1.005", "-1.01"),
+        ("cast_decimal", (18, 2), ".5", "0.50"),
+        ("cast_decimal", (18, 2), "5.", "5.00"),
+        ("cast_decimal", (18, 9), "1.5e-7", "0.000000150"),
+        ("cast_decimal", (18, 2), "1E2", "100.00"),
+        *(
+            ("cast_decimal", (18, 2), text, None)
+            for text in ("", " ", ".", "1,5", "1_0", "NaN", "inf", "0x1", "1e", "1e100", "9" * 17)
+        ),
+        ("cast_date", (), "2024-02-29", "2024-02-29"),
+        *(
+            ("cast_date", (), text, None)
+            for text in (
+                "2023-02-29",
+                "2024-2-9",
+                " 2024-02-09",
+                "2024-02-09 00:00:00",
+                "epoch",
+                "",
+            )
+        ),
+        *(("cast_boolean", (), text, "true") for text in ("true", "T", "Yes", "y", " 1 ")),
+        *(("cast_boolean", (), text, "false") for text in ("FALSE", "f", "no", "N", "0")),
+        *(("cast_boolean", (), text, None) for text in ("", "on", "off", "2", "truex", "01")),
+        ("cast_json", (), ' [1, "a"]', ' [1, "a"]'),
+        ("cast_json", (), '{"a": null}', '{"a": null}'),
+        *(("cast_json", (), text, None) for text in ("", "1", "null", '"a"', "[", "{'a': 1}")),
+    ],
+)
+def test_a_text_casts_only_where_it_is_spelled_so(macro, arguments, text, value) -> None:
+    sql = Casts(PROJECT).sql(macro, "column_", *arguments)
+    found = duckdb.execute(f"select cast({sql} as varchar) from (select ? as column_)", [text])
+    assert found.fetchall() == [(value,)]
+    nothing = duckdb.execute(f"select {sql} from (select cast(null as varchar) as column_)")
+    assert nothing.fetchall() == [(None,)]
+
+
+# --- Nulls and keys
+
+
+def test_what_is_never_null_is_suggested_as_required(tiny: Settings) -> None:
+    records = [{"a": number, "b": number} for number in range(10)]
+    del records[3]["b"]
+    declared = guessed(tiny, *records)
+    a, b = declared_columns(declared)
+    assert a["config"]["meta"]["required"]
+    assert "config" not in b
+    assert declared.guesses[1].remarks == ("missing in 1 of 10 records: perhaps required",)
+
+
+@pytest.mark.parametrize(
+    ("records", "key"),
+    [
+        ([{"Title": "a", "Id": 1}, {"Title": "b", "Id": 2}], ["Id"]),
+        ([{"user_id": 1, "loan_id": 1}, {"user_id": 2, "loan_id": 2}], ["loan_id"]),
+        ([{"u_id": 1, "b_id": 1, "at": 1}, {"u_id": 1, "b_id": 2, "at": 2}], ["b_id"]),
+        (
+            [{"u_id": u, "b_id": b, "note": f"{u}{b}"} for u in (1, 2) for b in (1, 2)],
+            ["u_id", "b_id"],
+        ),
+        ([{"u_id": 1, "n": n % 2, "m": n // 2} for n in range(4)], ["u_id", "n", "m"]),
+        ([{"isbn": "x", "day": "2024-01-01"}, {"isbn": "x", "day": "2024-01-02"}], ["day"]),
+        ([{"fee": "1.5", "id": 1}, {"fee": "2.5", "id": 1}], []),
+        ([{"id": 1, "x": 1}, {"id": None, "x": 1}], []),
+        ([{"u_id": u, "b_id": b} for u, b in ((1, 1), (1, 2), (1, None), (2, None))], []),
+        ([{"id": 1}], []),
+        ([{"note": "a" * 65}, {"note": "b" * 65}], []),
+    ],
+)
+def test_the_key_is_what_tells_all_records_apart(tiny: Settings, records, key) -> None:
+    declared = guessed(tiny, *records)
+    assert [name.declared for name in declared.key.columns] == key
+    write(declared)
+    assert list(read_sources(tiny.project)["library.loans"].key) == key
+
+
+def test_where_there_is_no_key_the_closest_is_named(tiny: Settings) -> None:
+    declared = guessed(tiny, {"loan_id": 1}, {"loan_id": 2}, {"loan_id": 2})
+    assert declared.key.remark == "loan_id comes closest, with 2 values in 3 records"
+
+
+# --- Names
+
+
+def test_names_that_sql_would_have_to_quote_become_aliases() -> None:
+    names = name_columns(
+        [
+            *("Id", "Due date", "tracks.TrackId", "tracks.Name", "albums.Name", "order", "Größe"),
+            *("日本", "1st", 'a"b', "source_file", "due_date", "DUE DATE", " ", "ID", "it's"),
+        ],
+        "loans",
+    )
+    assert [(name.declared, *name.aliases, name.staging) for name in names] == [
+        ("Id", "loan_id"),
+        ("Due_date_2", "Due date", "due_date_2"),
+        ("TrackId", "tracks.TrackId", "track_id"),
+        ("tracks_Name", "tracks.Name", "tracks_name"),
+        ("albums_Name", "albums.Name", "albums_name"),
+        ("loan_order", "order", "loan_order"),
+        ("Grosse", "Größe", "grosse"),
+        ("column_8", "日本", "column_8"),
+        ("_1st", "1st", "loan_1st"),
+        ("a_b", 'a"b', "a_b"),
+        ("loan_source_file", "source_file", "loan_source_file"),
+        ("due_date", "due_date"),
+        ("it_s", "it's", "it_s"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "snake"),
+    [
+        ("CreationDate", "creation_date"),
+        ("HTTPStatus2", "http_status2"),
+        ("userID", "user_id"),
+        ("_id", "id"),
+        ("already_snake", "already_snake"),
+        ("SHOUTED", "shouted"),
+    ],
+)
+def test_staging_speaks_snake_case(name, snake) -> None:
+    assert snake_case(name) == snake
+
+
+def test_every_word_that_sql_reserves_makes_a_draft_that_parses(tiny: Settings) -> None:
+    words = [
+        word for (word,) in duckdb.execute("select keyword_name from duckdb_keywords()").fetchall()
+    ]
+    declared = guessed(tiny, dict.fromkeys(words, "a"))
+    listed = ", ".join(f"'a' as {guess.name.declared}" for guess in declared.guesses)
+    named = ", ".join(f"{g.name.declared} as {g.name.staging}" for g in declared.guesses)
+    duckdb.execute(f"select {named} from (select {listed})")
+
+
+def test_columns_come_in_the_file_s_order(tiny: Settings) -> None:
+    declared = guessed(tiny, {"b": 1, "a": 2}, {"c": 3, "a": 1})
+    assert [guess.name.delivered for guess in declared.guesses] == ["b", "a", "c"]
+
+
+# --- Formats
+
+
+RECORDS = [{"Id": number, "Title": f"t{number}", "Fee": number + 0.5} for number in range(1, 5)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", lines(*RECORDS)),
+        ("a.ndjson.gz", lines(*RECORDS)),
+        ("a.json", json.dumps(RECORDS, indent=2).encode()),
+        ("A.JSON", json.dumps(RECORDS).encode()),
+        ("a.csv", b"Id,Title,Fee\n" + b"".join(b"%d,t%d,%d.5\n" % (n, n, n) for n in range(1, 5))),
+        ("a.tsv", b"Id\tTitle\tFee\n" + b"".join(b"%d\tt\t%d.5\n" % (n, n) for n in range(1, 5))),
+        ("a.csv", b"Id;Title;Fee\n" + b"".join(b"%d;t,a,b;%d.5\n" % (n, n) for n in range(1, 5))),
+        ("a.csv.zst", zstandard(b"Id,Title,Fee\n1,t,1.5\n2,t,2.5\n3,,\n4,,\n")),
+        ("a.txt.gz", b"Id|Title|Fee\n" + b"".join(b"%d|t|%d.5\n" % (n, n) for n in range(1, 5))),
+    ],
+)
+def test_every_text_format_is_read(tiny: Settings, name, content) -> None:
+    declared = declare(tiny, put(tiny, name, content))
+    assert [(g.name.delivered, g.kind) for g in declared.guesses] == [
+        ("Id", INTEGER),
+        ("Title", TEXT),
+        ("Fee", DECIMAL),
+    ]
+    assert [name.declared for name in declared.key.columns] == ["Id"]
+    assert declared.head.records == 4
+
+
+def test_a_column_of_a_delimited_file(tiny: Settings) -> None:
+    declared = declare(tiny, put(tiny, "a.csv", b"Id\n1\n2\n"))
+    assert [(g.name.delivered, g.kind) for g in declared.guesses] == [("Id", INTEGER)]
+    commas = b"Price, EUR, net;Tax, EUR, gross;Id\n1;2;3\n4;5;6\n"
+    declared = declare(tiny, put(tiny, "a.csv", commas))
+    assert [g.name.delivered for g in declared.guesses] == [
+        "Price, EUR, net",
+        "Tax, EUR, gross",
+        "Id",
+    ]
+    declared = declare(tiny, put(tiny, "a.csv", b"Due date,,Id,ID\n"))
+    assert [g.name.declared for g in declared.guesses] == ["Due_date", "Id"]
+    assert {g.remarks for g in declared.guesses} == {("no record to judge by",)}
+    assert declared.seen == "a.csv, which has no records"
+
+
+def test_parquet_is_read_by_its_schema(tiny: Settings) -> None:
+    path = Path(put(tiny, "a.parquet", b""))
+    duckdb.execute(
+        "copy (select i as Id, i / 2 as half, date '2024-01-01' as day, [i] as list,"
+        f" null::int as none from range(1, 5) as t (i)) to '{path}' (format parquet)"
+    )
+    declared = declare(tiny, str(path))
+    assert [(g.name.delivered, g.kind) for g in declared.guesses] == [
+        ("Id", INTEGER),
+        ("half", DECIMAL),
+        ("day", DATE),
+        ("list", JSON),
+        ("none", TEXT),
+    ]
+
+
+@pytest.fixture
+def database(tiny: Settings) -> Path:
+    """raw/shop/x.db with two tables and a view."""
+    path = tiny.raw / "shop" / "x.db"
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "create table Orders (OrderId integer primary key, Total numeric(10, 2), note);"
+            "insert into Orders values (7, 1.5, 'a'), (3, 2.25, null);"
+            "create table 'Order lines' (a); create view totals as select Total from Orders;"
+        )
+    return path
+
+
+def test_a_table_of_a_sqlite_file_is_named_with_a_hash(tiny: Settings, database: Path) -> None:
+    declared = declare(tiny, f"{database}#orders")
+    assert declared.table == "shop.orders"
+    assert [(g.name.delivered, g.kind) for g in declared.guesses] == [
+        ("OrderId", INTEGER),
+        ("Total", DECIMAL),
+        ("note", TEXT),
+    ]
+    assert declared.seen == "the 2 records of x.db#Orders"
+    write(declared)
+    report = load(tiny)
+    assert [(r.entry.source_file, r.entry.landed) for r in report.files] == [
+        ("shop/x.db#orders", 2)
+    ]
+
+
+def test_a_sqlite_file_with_several_tables_lists_them(tiny: Settings, database: Path) -> None:
+    before = database.read_bytes()
+    with pytest.raises(CasebookError, match="it has 3 tables") as error:
+        declare(tiny, str(database))
+    assert f"as {database}#Order lines; they are: Order lines, Orders, totals" in str(error.value)
+    with pytest.raises(CasebookError, match="it has no table nothing"):
+        declare(tiny, f"{database}#nothing")
+    with pytest.raises(CasebookError, match="order lines is no name for a table"):
+        declare(tiny, f"{database}#Order lines")
+    with pytest.raises(CasebookError, match="under its own name"):
+        declare(tiny, f"{database}#Orders", "shop.sales")
+    assert declare(tiny, f"{database}#totals").guesses[0].kind is DECIMAL
+    assert database.read_bytes() == before
+    deep = database.parent / "more" / "y.db"
+    deep.parent.mkdir()
+    shutil.copy(database, deep)
+    with pytest.raises(CasebookError, match=r"it is not at raw/<source>/y\.db"):
+        declare(tiny, f"{deep}#Orders")
+    database.write_bytes(b"no database")
+    with pytest.raises(CasebookError, match="cannot be read"):
+        declare(tiny, f"{database}#Orders")
+
+
+def test_only_the_head_of_a_large_file_is_read(tiny: Settings, monkeypatch) -> None:
+    import casebook.declare.head as head
+
+    monkeypatch.setattr(head, "MOST_RECORDS", 3)
+    whole = [{"a": n} for n in range(5)]
+    for name, content in (("a.jsonl", lines(*whole)), ("b.json", json.dumps(whole).encode())):
+        declared = declare(tiny, put(tiny, name, content))
+        assert declared.head.records == 3
+        assert declared.seen == f"the first 3 records of {name}"
+    monkeypatch.setattr(head, "MOST_RECORDS", 20_000)
+    monkeypatch.setattr(head, "MOST_BYTES", 10)
+    assert guessed(tiny, *whole).head.records == 2
+
+
+def test_bad_records_are_left_out_and_said_so(tiny: Settings) -> None:
+    declared = guessed(tiny, {"a": 1}, b"{not json", {"a": 2})
+    assert declared.head.records == 2
+    assert declared.head.bad == 1
+    assert declared.head.why_bad.startswith("not_json")
+
+
+# --- Refusals
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.docx", b"x", "no reader for .docx"),
+        ("a.jsonl", b"", "no record with columns"),
+        ("a.jsonl", b"[1]\n", "not_an_object"),
+        ("a.jsonl.gz.gz", b"x", "no reader"),
+        ("cut.jsonl.gz", None, "breaks off"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(
+    tiny: Settings, name, content, reason
+) -> None:
+    path = put(tiny, name, content or b"")
+    if content is None:
+        Path(path).write_bytes(gzip.compress(lines(*RECORDS) * 50)[:-20])
+    with pytest.raises(CasebookError, match=reason) as error:
+        declare(tiny, path)
+    assert str(path) in str(error.value)
+    assert "Fix: " in str(error.value)
+
+
+def test_the_folders_must_say_which_table_it_is(tiny: Settings, tmp_path: Path) -> None:
+    outside = tmp_path / "a.jsonl"
+    outside.write_bytes(lines({"a": 1}))
+    with pytest.raises(CasebookError, match=r"--table SOURCE\.TABLE"):
+        declare(tiny, str(outside))
+    assert declare(tiny, str(outside), "library.loans").table == "library.loans"
+    with pytest.raises(CasebookError, match="no name for a table"):
+        declare(tiny, str(outside), "Library")
+    shouted = tiny.raw / "Library" / "loans" / "a.jsonl"
+    shouted.parent.mkdir(parents=True)
+    shouted.write_bytes(lines({"a": 1}))
+    with pytest.raises(CasebookError, match="Library is no name for a source"):
+        declare(tiny, str(shouted))
+    with pytest.raises(CasebookError, match="there is no such file"):
+        declare(tiny, str(tmp_path / "b.jsonl"))
+    with pytest.raises(CasebookError, match="is a folder"):
+        declare(tiny, str(tiny.raw))
+    with pytest.raises(CasebookError, match="only a SQLite file"):
+        declare(tiny, f"{outside}#t", "library.loans")
+
+
+def test_nothing_that_exists_is_written_over(tiny: Settings) -> None:
+    first = guessed(tiny, {"a": 1})
+    write(first)
+    with pytest.raises(CasebookError, match="declared already") as error:
+        guessed(tiny, {"a": 1})
+    sources = tiny.project / "models" / "staging" / "library" / "_library__sources.yml"
+    assert str(sources) in str(error.value)
+    sources.unlink()
+    with pytest.raises(CasebookError, match="--force"):
+        guessed(tiny, {"a": 1})
+    path = put(tiny, "a.jsonl", lines({"b": 1}))
+    again = declare(tiny, path, force=True)
+    assert "('b', 'typed_b'" in next(t for p, t in again.files.items() if p.suffix == ".sql")
+
+
+# --- YAML that people wrote
+
+
+EXISTING = """\
+# What we know.
+sources:
+  - name: other
+    tables: [{name: x, columns: [{name: a}]}]
+  - name: library   # ours
+    description: >
+      Books,
+      and so on.
+    tables:
+      - name: books
+        columns:
+          - name: Isbn   # the old one
+            description: >
+              Identifies it.
+
+    # End of library.
+  - name: last
+    tables:
+      - name: y
+        columns: [{name: a}]
+"""
+ENTRY = "- name: loans\n  columns:\n    - name: Id\n"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_table_is_added_and_every_other_byte_stays(newline) -> None:
+    text = EXISTING.replace("\n", newline)
+    added = add_table(text, "library", ENTRY)
+    piece = "".join(f"      {line}{newline}" for line in ENTRY.splitlines())
+    assert added.replace(piece, "") == text
+    assert added.index(piece) == text.index("Identifies it." + newline) + len(
+        "Identifies it." + newline
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [EXISTING.rstrip("\n"), EXISTING + "\n# The end.\n", EXISTING + "groups: []\n"],
+    ids=["no newline", "comment", "more keys"],
+)
+def test_a_table_is_added_at_the_end_of_a_file_too(text) -> None:
+    with pytest.raises(NotThere):
+        add_table(text, "other", ENTRY)
+    added = add_table(text, "last", ENTRY)
+    assert yaml.safe_load(added)["sources"][2]["tables"][1]["name"] == "loans"
+    end = text.rindex("columns: [{name: a}]") + len("columns: [{name: a}]")
+    assert added.startswith(text[:end])
+    assert added.endswith(text[end:])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("staged_tables: []", "staged_tables: [a.b]"),
+        ("staged_tables: [x.y]  # two", "staged_tables: [x.y, a.b]  # two"),
+        ("staged_tables: [x.y,]", "staged_tables: [x.y, a.b]"),
+        ("staged_tables:\n    - x.y  # one", "staged_tables:\n    - x.y  # one\n    - a.b"),
+        ("staged_tables:\n  - x.y", "staged_tables:\n  - x.y\n  - a.b"),
+        ("staged_tables: [a.b]", "staged_tables: [a.b]"),
+    ],
+)
+def test_a_staged_table_is_added_to_the_vars(before, after) -> None:
+    frame = "name: p\nvars:\n  # Why.\n  {}\n  other: 1\n"
+    assert add_staged_table(frame.format(before), "a.b") == frame.format(after)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("name: p\n", "vars: {}\n", "vars:\n  staged_tables:\n", "a: [\n"),
+        "vars:\n  staged_tables: [x.y # one\n  ]\n",
+    ],
+)
+def test_where_there_is_no_such_list_nothing_is_added(text) -> None:
+    with pytest.raises(NotThere):
+        add_staged_table(text, "a.b")
+
+
+# --- What is drafted builds
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Workbench:
+    """A copy of the project with a table of every type in it, drafted and built."""
+    root = tmp_path_factory.mktemp("declare")
+    project = root / "project"
+    project.mkdir()
+    for part in PARTS:
+        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
+        copy(PROJECT / part, project / part)
+    for part in (".sqlfluff", "dbt-bouncer.yml"):
+        shutil.copy(PROJECT / part, project)
+    bench = Workbench(root, project)
+    record = {
+        "LoanNumber": 1,
+        "id": 7,
+        "order": "A",
+        "Due date": "2024-01-02",
+        "fee": 1.5,
+        "tracks.TrackId": 5,
+        "returned_at": "2024-01-02T03:04:05",
+        "renewed": False,
+        "genres": [{"id": 16}],
+        'odd "name"': "it's",
+        "Note": None,
+        "A rather long name that takes much of a line, and then some more of it": "x",
+        "a_time_whose_name_is_longer_than_it_may_be": "2024-01-02T03:04:05",
+        "a_time_whose_name_is_as_long_as_ca": "2024-01-02T03:04:05",
+    }
+    folder = bench.raw / "library" / "loans"
+    folder.mkdir(parents=True)
+    records = [record | {"LoanNumber": number} for number in range(1, 21)]
+    bad = [{"LoanNumber": "X", "Due date": "2024-02-30"}, b"{broken"]
+    (folder / "a.jsonl").write_bytes(lines(*records, *bad))
+    draft_from = folder / "first.jsonl"
+    draft_from.write_bytes(lines(*records))
+    bench.casebook("declare", str(draft_from))
+    draft_from.unlink()
+    other = bench.raw / "library" / "notes" / "b.jsonl"
+    other.parent.mkdir()
+    other.write_bytes(lines({"Text": None, "Other": "x"}, {"Text": "a"}))
+    bench.casebook("declare", str(other))
+    bench.casebook("build", "--unit-tests")
+    return bench
+
+
+def test_a_draft_builds_as_it_stands_and_casts(built: Workbench) -> None:
+    (row,) = built.query(
+        "select * exclude (loaded_at) from staging.stg_library__loans where loan_number = 20"
+    )
+    shown = [str(value) for value in row]
+    assert shown[:9] == [
+        *("20", "7", "A", "2024-01-02", "1.50", "5", "2024-01-02 03:04:05", "False"),
+        '[{"id":16}]',
+    ]
+    notes = "select text, other, source_record from staging.stg_library__notes order by 3"
+    assert built.query(notes) == [(None, "x", 1), ("a", None, 2)]
+
+
+def test_every_record_of_it_is_accounted_for(built: Workbench) -> None:
+    assert built.query(
+        "select table_name, records, quarantined, landed, items, rejected, kept"
+        " from audit.row_accounting order by table_name"
+    ) == [("loans", 22, 1, 21, 21, 1, 20), ("notes", 2, 0, 2, 2, 0, 2)]
+    ((record, reasons, text),) = built.query(
+        "select source_record, reasons, raw_text from audit.rejected_rows where stage = 'rejected'"
+    )
+    assert record == 21
+    assert reasons.startswith("LoanNumber: not_an_integer; id: missing;")
+    assert "Due_date: not_a_date" in reasons
+    assert json.loads(text)["LoanNumber"] == "X"
+
+
+def test_a_staging_model_that_loses_a_record_fails_the_build(built: Workbench) -> None:
+    model = built.project / "models" / "staging" / "library" / "stg_library__notes.sql"
+    before = model.read_text()
+    model.write_text(before + "where source_record > 1\n")
+    try:
+        failed = built.casebook("build", status=1)
+    finally:
+        model.write_text(before)
+    assert "every_landed_record_of_a_staged_table_is_an_item" in failed.stderr
+
+
+def test_a_draft_passes_the_checks_of_the_project(built: Workbench) -> None:
+    environment = built.environment | {"DBT_TARGET_PATH": "target/lint/dbt"}
+    programs = Path(sys.executable).parent
+    for command in (
+        ["sqlfluff", "lint", "models/staging/library"],
+        ["dbt", "--quiet", "parse"],
+        ["dbt-bouncer", "run", "--show-all-failures", "--only", "manifest_checks"],
+    ):
+        if command[0] == "dbt-bouncer" and sys.version_info < (3, 11):
+            continue
+        done = subprocess.run(
+            [str(programs / command[0]), *command[1:]],
+            cwd=built.project,
+            env=environment
+            | {"PWD": str(built.project), "PATH": f"{programs}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    for path in (built.project / "models" / "staging" / "library").iterdir():
+        lines_ = [
+            line for line in path.read_text().splitlines() if "A rather long name" not in line
+        ]
+        assert max(map(len, lines_)) <= 100, path
+
+
+def test_the_command_says_what_it_wrote_and_what_to_look_at(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    for part in ("macros", "dbt_project.yml"):
+        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
+        project.mkdir(exist_ok=True)
+        copy(PROJECT / part, project / part)
+    (project / "models").mkdir()
+    bench = Workbench(tmp_path, project)
+    path = bench.raw / "library" / "loans" / "a.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(lines({"Id": 1, "At": "1/2/2024"}, b"{", {"Id": 2, "At": "2/2/2024"}))
+    before = {p: p.read_bytes() for p in project.rglob("*") if p.is_file()}
+    shown = bench.casebook("declare", "--print", str(path)).stdout
+    assert {p: p.read_bytes() for p in project.rglob("*") if p.is_file()} == before
+    assert "# models/staging/library/stg_library__loans.sql\n-- Grain: one row" in shown
+    assert "\n+  staged_tables: [library.loans]\n" in shown
+    shown = bench.casebook("declare", str(path)).stdout
+    assert shown.splitlines()[:4] == [
+        "wrote models/staging/library/_library__sources.yml",
+        "wrote models/staging/library/stg_library__loans.sql",
+        "wrote models/staging/library/stg_library__loans.yml",
+        "changed dbt_project.yml",
+    ]
+    assert "Id,loan_id,integer,yes,yes," in shown
+    assert "1 of its first records cannot be read, such as not_json" in shown
+    assert "next: `casebook build`" in shown
+    refused = bench.casebook("declare", str(path), status=1)
+    assert "declared already" in refused.stderr
+    assert "Traceback" not in refused.stderr
