@@ -1,25 +1,20 @@
 """The least that a load could be: DuckDB alone copies votes, as text, to one Parquet file.
 
 Usage: bare_copy.py RAW_FILE PARQUET_FILE
+
+The raw file holds JSON lines, a JSON array or, with the extension .csv, comma-separated values.
 """
 
 import sys
 
 import duckdb
 
+COLUMNS = ("Id", "PostId", "VoteTypeId", "CreationDate", "UserId", "BountyAmount")
+
 raw, parquet = (path.replace("'", "''") for path in sys.argv[1:])
-duckdb.execute(f"""
-    copy (
-        select * from read_json(
-            '{raw}',
-            columns = {{
-                Id: 'varchar',
-                PostId: 'varchar',
-                VoteTypeId: 'varchar',
-                CreationDate: 'varchar',
-                UserId: 'varchar',
-                BountyAmount: 'varchar'
-            }}
-        )
-    ) to '{parquet}' (format parquet, compression zstd)
-""")
+reader = "read_csv" if raw.endswith(".csv") else "read_json"
+types = ", ".join(f"{column}: 'varchar'" for column in COLUMNS)
+duckdb.execute(
+    f"copy (select * from {reader}('{raw}', columns = {{{types}}}))"
+    f" to '{parquet}' (format parquet, compression zstd)"
+)

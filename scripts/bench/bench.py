@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from loads import measure_loads
 from measure import MB, Bench, BenchError, Line, Section
 from votes import measure_votes
 
@@ -24,7 +25,10 @@ BASE_BYTES = 500 * MB
 LEAST_BYTES = 1 * MB
 SEVERAL_ROUNDS_UP_TO = 1_000 * MB
 
-SECTIONS: dict[str, Callable[[Bench], Section]] = {"votes": measure_votes}
+SECTIONS: dict[str, Callable[[Bench], Section]] = {
+    "votes": measure_votes,
+    "loads": measure_loads,
+}
 
 ABOUT = """\
 Compare `casebook load` and `casebook build` with DuckDB alone, on generated data.
