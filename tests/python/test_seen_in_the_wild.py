@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import csv
 import gzip
 import json
 import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,9 @@ import duckdb
 import pytest
 import yaml
 from casebook.lake import LedgerEntry
+from casebook.load import load
 from loading import Workshop
+from workbench import SHARED_RAW
 
 REQUIRED = {"config": {"meta": {"required": True}}}
 LITERAL = {"config": {"meta": {"required": True, "decode": "python_literal"}}}
@@ -359,3 +365,44 @@ def test_a_course_may_lack_its_language_and_quote_its_description(cases: Cases) 
         (1, "1", 'R, from "scratch"', "two\r\nlines", None),
         (2, "2", "SQL", "x", "sql"),
     ]
+
+
+# --- The real files themselves
+
+
+REAL = {
+    "movies/movies_metadata/movies_metadata.csv": ("delimited", 2996),
+    "storefront/orders/orders.csv": ("delimited", 4000),
+    "storefront/product_events/MobileWeb/productEvent_20160201.json.gz": ("json_array", 47633),
+    "music_store/orders/orders.csv": ("delimited", 2240),
+    "music_store/chinook.db#tracks": ("sqlite", 3503),
+    "music_store/chinook.db#artists": ("sqlite", 275),
+}
+
+
+@pytest.mark.skipif(not SHARED_RAW.is_dir(), reason="the real files are not beside the project")
+def test_the_real_files_land_record_for_record(tmp_path: Path) -> None:
+    cases = Cases(tmp_path)
+    settings = replace(cases.settings, raw=SHARED_RAW)
+    report = load(settings)
+    assert report.refused == []
+    assert {e.source_file: (e.format, e.landed) for e in cases.lake.entries()} == REAL
+    assert all(e.quarantined == 0 for e in cases.lake.entries())
+
+    movies = next(iter(REAL))
+    with (SHARED_RAW / movies).open(encoding="utf-8", newline="") as file:
+        expected = list(csv.DictReader(file))
+    plain = ("id", "title", "overview", "budget", "popularity", "release_date")
+    for (_, *values), row in zip(cases.rows(movies, *plain), expected, strict=True):
+        assert values == [row[name] or None for name in plain]
+    lists = ("genres", "production_companies")
+    for (_, *values), row in zip(cases.rows(movies, *lists), expected, strict=True):
+        assert [json.loads(value) for value in values] == [
+            ast.literal_eval(row[name]) for name in lists
+        ]
+
+    with closing(sqlite3.connect(SHARED_RAW / "music_store" / "chinook.db")) as database:
+        wanted = ("TrackId", "Name", "Composer", "Milliseconds")
+        rows = database.execute(f"select {', '.join(wanted)} from tracks order by rowid").fetchall()
+    texts = [tuple(None if value is None else str(value) for value in row) for row in rows]
+    assert [row[1:] for row in cases.rows("music_store/chinook.db#tracks", *wanted)] == texts
