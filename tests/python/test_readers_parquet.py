@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pytest
 from casebook.measure import measure
+from casebook.quarantine import Quarantine
 from casebook.readers import parquet_file
-from casebook.readers.base import Raw
+from casebook.readers.base import Desk, Raw
 from casebook.sources import Column, Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -268,6 +269,16 @@ def test_a_damaged_file_is_refused_and_others_load(shop: Workshop, damage: str) 
     assert "damaged or no Parquet file" in str(entry.refusal)
     assert "\n" not in str(entry.refusal) and str(shop.root) not in str(entry.refusal)
     assert shop.entry("b.jsonl").state == "new"
+
+
+def test_what_is_wrong_with_the_lake_is_not_blamed_on_the_file(shop: Workshop) -> None:
+    path = deliver(shop, "select 1 as Id")
+    table = Table("shop", "orders", (Column("Id"),))
+    raw = Raw(path, None, table, lambda: measure(path, None))
+    landed = shop.root / "missing" / "landed.parquet"
+    with duckdb.connect() as connection, pytest.raises(duckdb.IOException):
+        quarantine = Quarantine(shop.root / "quarantine.jsonl")
+        parquet_file.read(raw, Desk(connection, shop.root, landed, quarantine))
 
 
 @pytest.mark.parametrize("name", ["a.parquet.gz", "a.parquet.zst", "A.PARQUET.GZ"])

@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pytest
 from casebook.measure import measure
+from casebook.quarantine import Quarantine
 from casebook.readers import sqlite_file
-from casebook.readers.base import Raw
-from casebook.sources import Column, Table
+from casebook.readers.base import Desk, Raw, Text
+from casebook.sources import Column, Table, read_sources
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import Workshop
@@ -82,11 +83,11 @@ def test_a_value_lands_as_text_whatever_its_neighbours(
 
 
 def test_rows_keep_the_order_of_the_rowid(shop: Workshop) -> None:
-    rows = [(n * 7919 % 5000, "x", n, "undeclared" * 20) for n in range(5000)]
+    rows = [(n * 7919 % 5000, "x", n, *"pads") for n in range(5000)]
     deliver(
         shop,
-        "create table orders (Id integer primary key, Amount, Note, pad)",
-        "create index by_note on orders (Note, Id, Amount)",
+        "create table orders (Id integer primary key, Amount, Note, p1, p2, p3, p4)",
+        "create index by_note on orders (Note, Amount)",
         rows=rows,
     )
     shop.load()
@@ -95,7 +96,7 @@ def test_rows_keep_the_order_of_the_rowid(shop: Workshop) -> None:
     assert shop.went_fast(NAME)
     landed = shop.landed(NAME)
     assert [row[:2] for row in landed] == [(n + 1, str(n)) for n in range(5000)]
-    assert {(int(i), int(n)) for _, i, _, n in landed} == {(i, n) for i, _, n, _ in rows}
+    assert {(int(i), int(n)) for _, i, _, n in landed} == {(i, n) for i, _, n, *_ in rows}
 
 
 def test_an_empty_table_is_a_delivery_of_no_records(shop: Workshop) -> None:
@@ -234,6 +235,23 @@ def test_a_message_says_where_the_bytes_are_bad(shop: Workshop) -> None:
     path = str(shop.settings.lake / str(shop.entry(NAME).rejected_file))
     found = duckdb.execute("select message from read_parquet(?)", [path]).fetchall()
     assert found == [("not UTF-8: byte 0xFF at byte 2 of its Amount",)]
+
+
+def test_a_quarantined_row_lands_once_its_text_is_corrected(shop: Workshop) -> None:
+    deliver(shop, "create table orders (iD, TOTAL, x)", rows=[(1, 2, 3), (4, b"a\xff", 0.5)])
+    shop.load()
+    ((number, line, _, _, raw),) = shop.quarantine(NAME)
+    texts = [Text(number, line, raw), Text(number, line, raw.replace(b"\xff", b"\xc3\xa9"))]
+    table = read_sources(shop.root)["shop.orders"]
+    with duckdb.connect() as connection:
+        landed = shop.root / "again.parquet"
+        quarantine = Quarantine(shop.root / "again.jsonl")
+        desk = Desk(connection, shop.root, landed, quarantine)
+        assert sqlite_file.READER.again(table, desk, {}, texts) == 1
+        assert quarantine.count == 1
+        query = "select _source_record, Id, Amount, Note from read_parquet(?)"
+        found = connection.execute(query, [str(landed)]).fetchall()
+        assert found == [(2, "4", "aé", None)]
 
 
 def test_bad_bytes_far_down_keep_their_numbers(shop: Workshop) -> None:
