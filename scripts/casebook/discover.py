@@ -93,6 +93,17 @@ def find_files(raw: Path, tables: Sequence[Table], *, whole: bool) -> Found:
             fix="put files into raw/<source>/<table>/, or name the folder with --raw or"
             " CASEBOOK_RAW",
         )
+    try:
+        return _find_files(raw, tables, whole)
+    except OSError as error:
+        raise CasebookError(
+            f"the folder cannot be listed: {error.strerror}",
+            file=error.filename,
+            fix="mend its permissions",
+        ) from error
+
+
+def _find_files(raw: Path, tables: Sequence[Table], whole: bool) -> Found:
     found = Found()
     for table in tables:
         folder = raw / table.source / table.name

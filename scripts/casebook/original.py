@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from casebook.lake import Lake
 from casebook.measure import hash_file, measure
+from casebook.readers import sqlite_file
 from casebook.readers.base import Raw, Refused
 from casebook.readers.choose import find_reader
 from casebook.settings import Settings
@@ -56,16 +57,25 @@ def _correction(settings: Settings, origin: Origin) -> str | None:
 
 
 def _delivered(settings: Settings, origin: Origin) -> Original:
-    path = settings.raw / origin.source_file
+    name, member = origin.source_file, None
+    if origin.format == sqlite_file.READER.format:
+        name, _, member = name.rpartition("#")
+    path = settings.raw / name
     if not path.is_file():
         return Original(None, f"not to be had: {path} is gone")
     try:
         if hash_file(path) != origin.file_hash:
             return Original(None, f"not to be had: {path} has changed since it was landed")
-        table = read_sources(settings.project)[f"{origin.source_name}.{origin.table_name}"]
+        table = read_sources(settings.project).get(f"{origin.source_name}.{origin.table_name}")
+        if table is None:
+            return Original(None, "not to be had: its table is not declared any more")
         reader, compression = find_reader(path)
         raw = Raw(
-            path, compression, table, lambda: measure(path, compression, counter=reader.counter)
+            path,
+            compression,
+            table,
+            lambda: measure(path, compression, counter=reader.counter),
+            member,
         )
         for number, text in reader.texts(raw):
             if number == origin.source_record:
