@@ -119,3 +119,47 @@ def test_a_gone_file_keeps_its_records_under_a_newer_declaration(shop: Workbench
         ("ink", "4", "3", "2024"),
         ("pen", "2", None, "2024"),
     ]
+
+
+NAMES = [
+    "a.jsonl",
+    "A.jsonl",
+    "with blank .jsonl",
+    'it\'s "quoted".jsonl',
+    "two\nlines.jsonl",
+    "żółć-日本.jsonl",
+    "glob*[a]?.jsonl",
+    "100%25 #1 = {x}.jsonl",
+    "back\\slash.jsonl",
+    "-dash.JSONL",
+]
+
+
+def test_files_of_any_name_are_told_apart_and_named_exactly(shop: Workbench) -> None:
+    for number, name in enumerate(NAMES):
+        deliver(shop, f"north/2024/{name}", {"item": str(number)})
+    build(shop)
+    assert sorted(shop.query("select _source_file, item, _source_record from raw_shop.sales")) == (
+        sorted((f"shop/sales/north/2024/{name}", str(n), 1) for n, name in enumerate(NAMES))
+    )
+    again = shop.casebook("load").stdout
+    assert f"{len(NAMES)} unchanged" in again
+
+
+def test_a_declared_table_that_was_never_delivered_is_empty(shop: Workbench) -> None:
+    votes = shop.raw / "blog" / "votes"
+    votes.mkdir(parents=True)
+    (votes / "a.jsonl").write_text("")
+    build(shop)
+    assert shop.query("select * from raw_shop.sales") == []
+    described = shop.query("select column_name from (describe raw_shop.sales)")
+    assert [name for (name,) in described] == [
+        "item",
+        "price",
+        "_source_file",
+        "_source_record",
+        "_file_hash",
+        "_loaded_at",
+        "_path_region",
+        "_path_year",
+    ]
