@@ -10,30 +10,35 @@ loaded_files as (
 
 accounting as (
     select * from {{ ref('row_accounting') }}
+),
+
+first_deliveries as (
+    select * from {{ ref('loaded_files') }}
+    where redelivery_of is null
 )
 
 select
-    again.source_file,
-    again.redelivery_of,
-    first_delivery.redelivery_of as first_is_redelivery_of,
+    loaded_files.source_file,
+    loaded_files.redelivery_of,
     accounting.landed,
     accounting.items,
     accounting.redelivered
-from loaded_files as again
-inner join accounting on again.source_file = accounting.source_file
-left join loaded_files as first_delivery on again.redelivery_of = first_delivery.source_file
+from loaded_files
+inner join accounting on loaded_files.source_file = accounting.source_file
+left join first_deliveries
+    on
+        loaded_files.redelivery_of = first_deliveries.source_file
+        and loaded_files.file_hash = first_deliveries.file_hash
 where
     (
-        again.redelivery_of is null
+        loaded_files.redelivery_of is null
         and accounting.redelivered != 0
     )
     or (
-        again.redelivery_of is not null
+        loaded_files.redelivery_of is not null
         and (
             accounting.redelivered != accounting.landed
             or accounting.items != accounting.landed
-            or first_delivery.landed_file is null
-            or first_delivery.redelivery_of is not null
-            or first_delivery.file_hash != again.file_hash
+            or first_deliveries.landed_file is null
         )
     )
