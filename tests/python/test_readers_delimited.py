@@ -6,23 +6,26 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 import duckdb
 import pytest
 from casebook.quarantine import Quarantine
-from casebook.readers import delimited, delimited_land
+from casebook.readers import delimited, delimited_land, delimited_split
 from casebook.readers.base import Desk, Raw, Text
 from casebook.readers.delimited_count import DelimitedCounter
 from casebook.readers.delimited_header import DELIMITERS
+from casebook.readers.delimited_split import Splitter
 from casebook.sources import read_sources
-from hypothesis import given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from loading import Workshop
 
 BOM = b"\xef\xbb\xbf"
 MIB = 1 << 20
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 COLUMNS = ("Id", "Amount", "Note")
 OPTIONAL = (
     "sources: [{name: shop, tables: [{name: orders, columns: [{name: Id}, {name: Amount},"
@@ -727,7 +730,7 @@ def tables(draw: st.DrawFn, line_ends: tuple[str, ...] = ("\n", "\r\n", "mixed")
     return Written(header, delimiter, rows, records, content, name)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(UNHURRIED, max_examples=60)
 @given(table=tables())
 def test_any_table_in_any_dialect_lands_as_it_was_written(table: Written) -> None:
     places = [
@@ -768,7 +771,7 @@ def damaged(draw: st.DrawFn) -> tuple[Written, bytes, set[int]]:
     return table, line_end.join([header, *records, b""]), hurt
 
 
-@settings(deadline=None, max_examples=60)
+@settings(UNHURRIED, max_examples=60)
 @given(damaged())
 def test_any_damage_is_quarantined_and_nothing_else(case: tuple[Written, bytes, set[int]]) -> None:
     table, content, hurt = case
@@ -792,18 +795,34 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(UNHURRIED, max_examples=80)
 @given(st.lists(TOKENS, max_size=25), st.sampled_from([b"Id,Note", b"z,Id,Note", b"Id,z"]))
 def test_any_bytes_land_by_the_rules(tokens: list[bytes], header: bytes) -> None:
     with TemporaryDirectory() as folder:
         check_against_the_oracle(Workshop(Path(folder)), header + b"\n" + b"".join(tokens))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(UNHURRIED, max_examples=300)
+@given(st.lists(TOKENS, max_size=30).map(b"".join), st.integers(1, 9))
+@example(b'"x\ny"\r\na,b\r\n', 1)
+@example(b'"x""y","z"', 1)
+def test_records_do_not_depend_on_the_blocks_that_are_read(text: bytes, block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited_split, "_BLOCK", block)
+        patch.setattr(delimited_split, "_LARGEST_BLOCK", block)
+        records = list(Splitter(BytesIO(text), ",", 2))
+    assert [(r.first_line, r.raw, r.reason_code) for r in records] == [
+        (found.first_line, found.raw, found.reason) for found in split(text, b",", 2)
+    ]
+
+
+@settings(UNHURRIED, max_examples=300)
 @given(
     st.lists(TOKENS, max_size=30).map(b"".join),
     st.lists(st.integers(0, 40), max_size=6),
 )
+@example(b'"\n" \n', [2])
+@example(b' "a\nb"\n', [4])
 def test_the_count_does_not_depend_on_the_pieces(text: bytes, cuts: list[int]) -> None:
     whole, pieces = DelimitedCounter(), DelimitedCounter()
     whole.add(text)

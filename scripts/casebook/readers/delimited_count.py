@@ -105,9 +105,10 @@ class DelimitedCounter(Counter):
         """
         structure = block.translate(None, _OTHER_BUT_BLANKS).replace(b'""', _PAIR)
         parts = structure.split(b'"')
-        outside = b'"'.join(parts[self._outside.ends_quoted :: 2])
-        self._outside.ends_quoted ^= len(parts) % 2 == 0
-        return outside.replace(_PAIR, b'"')
+        begins_quoted = self._outside.ends_quoted
+        ends_quoted = self._outside.ends_quoted = begins_quoted ^ (len(parts) % 2 == 0)
+        outside = b'"'.join(parts[begins_quoted::2]).replace(_PAIR, b'"')
+        return b'"' * begins_quoted + outside + b'"' * ends_quoted
 
 
 def _has_lone_return(block: bytes) -> bool:

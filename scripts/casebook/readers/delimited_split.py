@@ -17,7 +17,7 @@ MAX_QUOTE_BYTES = 1 << 20
 _BLOCK = 1 << 20
 _LARGEST_BLOCK = 8 << 20
 _NEAR = 1 << 16
-_MUST_QUOTE = re.compile(rb'["\r\n]|^ | $')
+_MUST_QUOTE = re.compile(rb'["\r\n]')
 
 
 @dataclass(slots=True)
@@ -235,14 +235,12 @@ class Splitter:
                 return self._first_line(at, "text_after_quote", message)
 
     def _end_of_quoted(self, opening: int) -> int | None:
-        """The place after a field's closing quote.
+        """The place after a field's closing quote; a quote may follow it that is not held yet.
 
         -1 where it is not closed, None if more text is needed to tell.
         """
         buffer, limit, at = self._buffer, opening + MAX_QUOTE_BYTES, opening + 1
         while (quote := buffer.find(b'"', at, limit + 1)) >= 0:
-            if quote + 1 == len(buffer) and not self._ended:
-                return None
             if buffer[quote + 1 : quote + 2] != b'"':
                 return quote + 1
             at = quote + 2
