@@ -169,7 +169,8 @@ def _write(
             select landed.* replace ({changed})
             from read_parquet({quote_text(landed)}) as landed
             positional join read_json(
-                {quote_text(spool)}, format = 'newline_delimited', columns = {{{types}}},
+                {quote_text(spool)}, format = 'newline_delimited', records = true,
+                columns = {{{types}}},
                 maximum_object_size = {max(_SMALLEST_OBJECT_LIMIT, longest + 1)}
             ) as changes
         ) to {quote_text(target)} (format parquet, compression zstd, row_group_size {row_group})

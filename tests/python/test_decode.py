@@ -184,6 +184,12 @@ def test_many_rows_in_many_row_groups_keep_their_order(shop: Workshop) -> None:
     ]
 
 
+def test_few_values_that_change_among_many_land(shop: Workshop) -> None:
+    notes = ["[None]", *["[]"] * 100, "{'a': 1}"]
+    shop.load_one(spelled("a.jsonl", notes))
+    assert [row[3] for row in shop.landed()] == ["[null]", *["[]"] * 100, '{"a":1}']
+
+
 def test_long_values_land(shop: Workshop) -> None:
     items = [{"id": n, "name": "D'Pelicula"} for n in range(25_000)]
     text = repr(items)

@@ -223,13 +223,16 @@ ODD = [
 
 
 @pytest.mark.parametrize("glue", [b",", b", ", b",\n", b"\n  ,  ", b" ,\r\n\t"])
-@pytest.mark.parametrize("apart", [1, 2, 40, 400])
+@pytest.mark.parametrize("apart", [1, 40, 400])
+@pytest.mark.parametrize("spellings", [1, 2])
 def test_an_odd_element_among_many_is_found_and_numbered(
-    shop: Workshop, glue: bytes, apart: int
+    shop: Workshop, glue: bytes, apart: int, spellings: int
 ) -> None:
     elements: list[bytes] = []
     expected: list[str | None] = []
     for element, outcome in ODD:
+        if spellings == 1 and b'"id"' in element:
+            continue
         elements += [*[b'{"Id": "good"}'] * apart, element]
         expected += [*["good"] * apart, outcome]
     shop.load_one(b"[" + glue.join([*elements, b'{"Id": "end"}']) + b"]", "a.json")

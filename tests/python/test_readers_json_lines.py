@@ -277,6 +277,33 @@ def test_column_names_are_only_names(shop: Workshop) -> None:
         assert found.fetchall() == [("v",)]
 
 
+@pytest.mark.parametrize(
+    ("records", "landed", "bad"),
+    [
+        ([{}], [(1, None)], []),
+        ([{"Id": 1}, *[{}] * 60], [(1, "1"), *[(n, None) for n in range(2, 62)]], []),
+        ([{"Id": 1}, 12, "x"], [(1, "1")], [2, 3]),
+        ([{"Id": 1}, None], [(1, "1")], [2]),
+        ([{"Id": {"Id": 1}}, {"z": 1}], [(1, '{"Id":1}'), (2, None)], []),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_a_table_may_have_one_column_only(
+    shop: Workshop, name: str, records: list, landed: list, bad: list
+) -> None:
+    shop.declare("sources: [{name: shop, tables: [{name: orders, columns: [{name: Id}]}]}]")
+    as_array = json.dumps(records).encode()
+    shop.load_one(as_array if name == "a.json" else lines(*records), name)
+    path = str(shop.settings.lake / str(shop.entry(name).landed_file))
+    found = duckdb.execute(
+        "select coalesce(_source_record, file_row_number + 1), Id"
+        " from read_parquet(?, file_row_number = true) order by file_row_number",
+        [path],
+    )
+    assert found.fetchall() == landed
+    assert [row[0] for row in shop.quarantine(name)] == bad
+
+
 def test_an_undeclared_key_that_is_no_text_does_not_break_the_ledger(shop: Workshop) -> None:
     entry = shop.load_one(lines({"Id": 1}, b'{"Id": 2, "\\ud800": 1}'))
     assert entry.columns_ignored == ["\\ud800"]

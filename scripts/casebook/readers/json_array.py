@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, count, repeat
 from pathlib import Path
 
 from casebook.archives import open_text
 from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
-from casebook.readers.json_judge import BETWEEN, Record, are_plain, on_one_line, parse_together
+from casebook.readers.json_ahead import Ahead
+from casebook.readers.json_judge import Record
 from casebook.readers.json_land import (
     count_empty_rows,
     find_keys,
@@ -25,9 +25,6 @@ _FORM = "array"
 _PIECE = 1 << 20
 _LONGEST_INDENT = 4096
 _NOT_SPACE = re.compile(r"[^ \t\r\n]")
-_GLUE = re.compile(r"\}[ \t\r\n]*,[ \t\r\n]*\{")
-_WINDOWS = (8192, 2048, 512)
-_LONGEST_PAUSE = 4096
 _TOKEN = re.compile(r'["\\\[\]{},\n]')
 _scan = json.JSONDecoder().scan_once
 _OPENED_BY = {"]": "[", "}": "{"}
@@ -157,7 +154,7 @@ def elements(path: Path, compression: str | None) -> Iterator[Record]:
         Refused: if an element is too long.
     """
     text = _Text(path, compression)
-    ahead = _Ahead(text)
+    ahead = Ahead(text)
     try:
         text.next()
         text.at += 1
@@ -188,69 +185,6 @@ def elements(path: Path, compression: str | None) -> Iterator[Record]:
                 text.at += 1
     finally:
         text.close()
-
-
-class _Ahead:
-    """Finds many elements at once, where all are objects with the same text between them.
-
-    The text is cut wherever the closing brace of the last element and the opening brace of the
-    next one, with what is between them, occur again. Whether that cut it into elements, the parser
-    tells. Where it did not, less of the text is tried; where that does not help, elements are read
-    one by one, for longer each time until something is found again.
-    """
-
-    def __init__(self, text: _Text) -> None:
-        self._text, self._glue = text, ""
-        self._pause, self._next_pause = 0, 1
-
-    def learn(self) -> None:
-        """Learn from the element before `at`, and the one after it, what is between elements."""
-        found = _GLUE.match(self._text.buffer, self._text.at - 1)
-        if found:
-            self._glue = found.group()
-
-    def look(self, number: int) -> list[Record]:
-        """The elements that begin at `at`, and go on to it behind them; none where it cannot tell.
-
-        Args:
-            number: the number of the element before them.
-        """
-        if not self._glue:
-            return []
-        if self._pause:
-            self._pause -= 1
-            return []
-        for window in _WINDOWS:
-            if records := self._cut(window, number):
-                self._next_pause = 1
-                return records
-        self._pause = self._next_pause
-        self._next_pause = min(2 * self._next_pause, _LONGEST_PAUSE)
-        return []
-
-    def _cut(self, window: int, number: int) -> list[Record]:
-        text, glue = self._text, self._glue
-        end = text.buffer.rfind(glue, text.at, text.at + window)
-        if end < 0:
-            return []
-        # Without the outermost braces: the others went with the glue.
-        inside = text.buffer[text.at + 1 : end]
-        parsed = "[{" + inside.replace(glue, f"}}{BETWEEN}{{") + "}]"
-        objects = parse_together(parsed, inside.count(glue) + 1)
-        if objects is None or not are_plain(objects, parsed):
-            return []
-        try:
-            content, between = inside.encode("utf-8"), glue.encode("utf-8")
-        except UnicodeEncodeError:
-            return []
-        payloads = raws = [b"{%b}" % piece for piece in content.split(between)]
-        lines: Iterator[int] = repeat(text.line)
-        if "\n" in inside or "\r" in inside:
-            payloads = list(map(on_one_line, raws))
-            in_glue = glue.count("\n")
-            lines = accumulate((raw.count(b"\n") + in_glue for raw in raws), initial=text.line)
-        text.at = end + 1
-        return list(map(Record, count(number + 1), lines, raws, payloads))
 
 
 def _element(text: _Text, number: int) -> Record:

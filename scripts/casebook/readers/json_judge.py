@@ -140,17 +140,18 @@ def _pass_together(group: list[Record], keys: Keys) -> bool:
         text = b"".join((b"[", BETWEEN.encode().join(raws), b"]")).decode("utf-8")
     except UnicodeDecodeError:
         return False
-    objects = parse_together(text, len(raws))
+    objects, _ = parse_together(text, len(raws))
     if objects is None or not are_plain(objects, text):
         return False
     if keys.other_spellings and not all(map(keys.other_spellings.isdisjoint, objects)):
         return False
-    for record, raw in zip(group, raws, strict=True):
-        record.payload = on_one_line(raw)
+    payloads = map(on_one_line, raws) if "\n" in text or "\r" in text else raws
+    for record, payload in zip(group, payloads, strict=True):
+        record.payload = payload
     return True
 
 
-def parse_together(text: str, count: int) -> list[Any] | None:
+def parse_together(text: str, count: int) -> tuple[list[Any] | None, int]:
     """Parse texts in one go, and tell whether each of them is one whole JSON value.
 
     None of them can know the text that stands between them: each is one value only if all of those
@@ -161,16 +162,21 @@ def parse_together(text: str, count: int) -> list[Any] | None:
         count: how many they are.
 
     Returns:
-        Their values, or None where one of them is not one whole value.
+        Their values, or None where one of them is not one whole value; and how far in the text all
+        is JSON, 0 where that is not known.
     """
     try:
         values, end = _scan(text, 0)
-    except (ValueError, StopIteration, RecursionError):
-        return None
+    except json.JSONDecodeError as error:
+        return None, error.pos
+    except StopIteration as error:
+        return None, error.value
+    except (ValueError, RecursionError):
+        return None, 0
     found, between = values[::2], values[1::2]
     if end != len(text) or len(found) != count or between.count(_SEPARATOR) != len(between):
-        return None
-    return found
+        return None, 0
+    return found, end
 
 
 def are_plain(values: list[Any], text: str) -> bool:
@@ -269,7 +275,8 @@ def ask(
             case when json_valid(text) then json_type(text) end,
             case when json_valid(text) then json_keys(text) end
         from read_json(
-            {quote_text(path)}, format = 'newline_delimited', columns = {{text: 'VARCHAR'}},
+            {quote_text(path)}, format = 'newline_delimited', records = true,
+            columns = {{text: 'VARCHAR'}},
             maximum_object_size = {max(_SMALLEST_OBJECT_LIMIT, longest + 1)}
         )
         """

@@ -120,6 +120,7 @@ def land_at_once(raw: Raw, desk: Desk, form: str, keys: Keys) -> int | None:
         return None
     columns = [f"{quote_name(key)} as {quote_name(column)}" for column, key in keys.key_of.items()]
     types = ", ".join(f"{quote_text(key)}: 'VARCHAR'" for key in keys.key_of.values())
+    # Without `records`, one column alone takes whole records in where the first hold little.
     query = f"""
         select {", ".join(columns)}, null::bigint as {RECORD_COLUMN}
         from read_json({_whole_file(raw, form)}, records = true, columns = {{{types}}})
