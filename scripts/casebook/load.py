@@ -332,6 +332,7 @@ class _Loader:
         try:
             entry = self._unchanged(file, landed) or self._land(file, landed, corrections)
         except Refused as refusal:
+            self._drop_broken_connection(refusal)
             state = "shrunk" if isinstance(refusal, _Shrunk) else "refused"
             entry = landed or _unread_entry(file)
             refusal_text = _plain(str(refusal))
@@ -492,6 +493,15 @@ class _Loader:
             connection = connect(spill, self.memory_limit, self.threads)
             self.connection = self.stack.enter_context(connection)
         return self.connection
+
+    def _drop_broken_connection(self, refusal: Refused) -> None:
+        """After an internal error DuckDB answers nothing more: the next file gets a new one."""
+        if self.connection is None or refusal.__cause__ is None:
+            return
+        import duckdb
+
+        if isinstance(refusal.__cause__, (duckdb.InternalException, duckdb.FatalException)):
+            self.connection = None
 
     def _read(self, size_bytes: int) -> None:
         size_bytes = min(size_bytes, self.unread)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import os
 import shutil
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from casebook import load as load_module
 from casebook.errors import CasebookError
 from casebook.lake import encode
 from casebook.load import FileResult
 from casebook.load import _check_counts as check_counts
-from casebook.readers.base import Reading, Refused
+from casebook.readers.base import Desk, Raw, Reading, Refused
 from loading import SOURCES, Workshop, lines
 
 
@@ -597,3 +599,26 @@ def test_files_in_a_folder_that_cannot_be_read_are_not_gone(shop: Workshop) -> N
     (shop.folder / "folder").symlink_to(shop.root / "elsewhere")
     assert states(shop) == {"folder": "refused"}
     assert shop.entry("folder/a.jsonl").state == "new"
+
+
+def test_a_connection_that_duckdb_has_given_up_is_not_used_again(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an internal error DuckDB refuses everything: here the connection is closed for it."""
+    shop.write("a.jsonl", lines({"Id": 1}))
+    shop.write("b.jsonl", lines({"Id": 2}))
+    find_reader = load_module.find_reader
+
+    def break_down(raw: Raw, desk: Desk) -> Reading:
+        desk.connection.close()
+        raise duckdb.InternalException("INTERNAL Error: this is a test")
+
+    def find(path: Path) -> object:
+        reader, compression = find_reader(path)
+        if path.name == "a.jsonl":
+            reader = dataclasses.replace(reader, read=break_down)
+        return reader, compression
+
+    monkeypatch.setattr(load_module, "find_reader", find)
+    assert states(shop) == {"a.jsonl": "refused", "b.jsonl": "new"}
+    assert "INTERNAL Error" in str(shop.entry().refusal)
