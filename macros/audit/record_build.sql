@@ -52,7 +52,8 @@
     {%- set rows = {} -%}
     {%- set counts = [] -%}
     {%- for node in graph.nodes.values()
-        if node.resource_type == 'model' and node.access == 'public' and node.name != 'builds' -%}
+        if node.resource_type == 'model' and node.access == 'public' and node.name != 'builds'
+        and node.config.materialized != 'table_function' -%}
         {%- set relation = api.Relation.create(
             database=target.database, schema=node.schema, identifier=node.alias
         ) -%}

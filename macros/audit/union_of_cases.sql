@@ -35,6 +35,7 @@
     select
         source_file,
         source_record,
+        cast(null as integer) as source_item,
         {{ literal(name[0]) }} as source_name,
         {{ literal(name[1]) }} as table_name,
         rejection_reason as reasons,

@@ -3,7 +3,7 @@
         The raw files that this run added to an incremental model; none where the run built the
         model in full or did not build it, so that all of it is to be looked at.
     -#}
-    {%- if not execute or flags.EMPTY -%}{%- do return(none) -%}{%- endif -%}
+    {%- if not execute or flags.EMPTY or flags.WHICH != 'build' -%}{%- do return(none) -%}{%- endif -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model'
         and node.alias == relation.identifier and node.schema == relation.schema -%}
         {%- set mark = run_query(

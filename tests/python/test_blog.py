@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def sixteen_votes() -> list[dict]:
 def test_real_votes_give_the_figures_of_the_spec(bench: Workbench) -> None:
     bench.raw = SHARED_RAW
     shown = bench.casebook("build", "--unit-tests").stdout
-    for folder in ("movies/", "music_store/", "storefront/"):
+    for folder in ("movies/", "music_store/"):
         assert f"not declared by any source: {folder}" in shown
     other_name = bench.root / "copies" / "elsewhere.db"
     other_name.parent.mkdir()
@@ -126,6 +127,7 @@ def test_the_audit_finds_what_the_sample_planted(bench: Workbench) -> None:
     assert bench.query(
         "select count(*), sum(records), sum(quarantined), sum(landed), sum(rejected),"
         " sum(duplicate), sum(superseded), sum(kept) from audit.row_accounting"
+        " where source_name = 'blog'"
     ) == [
         (
             planted.files,
@@ -143,7 +145,7 @@ def test_the_audit_finds_what_the_sample_planted(bench: Workbench) -> None:
         dict(
             bench.query(
                 "select split_part(reasons, ':', 1), count(*) from audit.rejected_rows"
-                " where stage = 'quarantined' group by all"
+                " where stage = 'quarantined' and source_name = 'blog' group by all"
             )
         )
         == planted.quarantine_reasons
@@ -163,7 +165,9 @@ def test_files_in_any_order_give_what_they_give_at_once(bench: Workbench, tmp_pa
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, place)
         added = bench.casebook("build")
-        assert "full refresh" not in added.stderr
+        # Only a table without a key may be: an equal file with a smaller path counts instead.
+        refreshed = re.findall(r"full refresh of (\w+)", added.stderr)
+        assert set(refreshed) <= {"int_storefront__product_event_records", "product_views"}
     piecemeal = bench.blog_marts()
     bench.casebook("build", "--full-refresh")
     assert bench.blog_marts() == piecemeal

@@ -69,7 +69,7 @@ def test_the_next_good_build_is_published_and_leaves_nothing_behind(bench: Workb
     assert not list(bench.root.glob("*_candidate*"))
     assert bench.query(
         "select count(*) from information_schema.tables where table_schema = 'audit'"
-    ) == [(4,)]
+    ) == [(5,)]
 
 
 def test_a_reader_and_a_build_do_not_disturb_each_other(bench: Workbench) -> None:

@@ -9,7 +9,7 @@ import pytest
 from workbench import PROJECT
 
 ID = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*-\d+\b")
-PREFIXES = ("BLOG-", "AUDIT-")
+PREFIXES = ("BLOG-", "STOREFRONT-", "AUDIT-")
 
 
 def named_in(text: str) -> set[str]:

@@ -9,6 +9,7 @@ records as (
 select
     source_file,
     source_record,
+    cast(null as integer) as source_item,
     'blog' as source_name,
     'votes' as table_name,
     rejection_reason as reasons,

@@ -1,4 +1,4 @@
--- Grain: one row per raw record that is in no mart because it could not be read or was rejected.
+-- Grain: one row per raw record, or item of one, that is in no mart because it was not accepted.
 
 with
 
@@ -18,6 +18,7 @@ unreadable as (
     select
         quarantined.source_file,
         quarantined.record as source_record,
+        cast(null as integer) as source_item,
         ledger.source_name,
         ledger.table_name,
         'quarantined' as stage,
@@ -32,6 +33,7 @@ unacceptable as (
     select
         source_file,
         source_record,
+        source_item,
         source_name,
         table_name,
         'rejected' as stage,

@@ -1,0 +1,19 @@
+-- Which twenty products were viewed most often, on platforms that deliver views, and never bought?
+
+with
+
+ctr_by_interval as (
+    select * from {{ ref('ctr_by_interval') }}
+)
+
+select
+    product_id,
+    sum(product_views) as product_views,
+    count(distinct platform) as platforms,
+    min(interval_start_at) as first_interval_at,
+    max(interval_start_at) as last_interval_at
+from ctr_by_interval
+group by product_id
+having sum(purchases) = 0
+order by sum(product_views) desc, product_id asc
+limit 20

@@ -1,0 +1,8 @@
+{% macro json_structs(column, fields) -%}
+    {{- return(adapter.dispatch('json_structs')(column, fields)) -}}
+{%- endmacro %}
+
+{#- One pass over the text, however many fields are asked for. -#}
+{% macro duckdb__json_structs(column, fields) -%}
+    try(from_json({{ column }}, {{ literal(tojson([fields])) }}))
+{%- endmacro %}

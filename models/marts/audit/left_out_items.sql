@@ -1,0 +1,19 @@
+-- Grain: one row per raw file, reason and kind of items that are left out of a mart or a figure.
+
+with
+
+left_out as (
+    {% for case in var('cases_that_leave_out') -%}
+        select * from {{ ref('int_' ~ case ~ '__left_out_items') }}
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
+)
+
+select
+    source_file,
+    source_name,
+    table_name,
+    reason,
+    kind,
+    items
+from left_out

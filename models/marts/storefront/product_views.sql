@@ -1,0 +1,34 @@
+-- Grain: one row per product view.
+
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    meta={'built_from': 'storefront.product_events'},
+    pre_hook="{{ keep_order(true) }}",
+    post_hook="{{ keep_order(false) }}",
+) }}
+
+with
+
+events as (
+    select * from {{ ref('int_storefront__product_event_records') }}
+    where
+        rejection_reason is null
+        and other_kind is null
+    {% if is_incremental() -%}
+        and source_file in {{ pending_files() }}
+    {%- endif %}
+)
+
+select
+    viewed_at,
+    platform,
+    product_id,
+    actual_price,
+    source_file,
+    source_record,
+    source_item,
+    loaded_at
+from events
+-- A time range reads only its own part of the table.
+order by viewed_at
