@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,13 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
         else:
             yield file
     part.replace(path)
+
+
+def copy_file(path: Path, to: Path) -> None:
+    """Deliver the same bytes once more; they are put in place when they are whole."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, temporary(to))
+    temporary(to).replace(to)
 
 
 def temporary(path: Path) -> Path:

@@ -10,7 +10,8 @@ from pathlib import Path
 @dataclass
 class TableReport:
     """What was written for one raw table. `records = quarantined + landed`, and
-    `landed = rejected + duplicate + superseded + kept`.
+    `items = rejected + left_out + duplicate + superseded + redelivered + kept`. An item is a landed
+    record or, where records hold several, each of those.
 
     Attributes:
         source: name of the dbt source.
@@ -18,12 +19,15 @@ class TableReport:
         files: number of files, empty ones included.
         records: records in them; blank lines are none.
         quarantine_reasons: records that the loader cannot read, by its reason: `not_json`,
-            `not_an_object`, `bad_bytes`.
-        rejection_reasons: records that staging rejects, by column and what is wrong with it, such
+            `not_an_object`, `bad_bytes`, `wrong_field_count`, `text_after_quote`.
+        rejection_reasons: items that a build rejects, by column and what is wrong with it, such
             as `PostId missing` or `CreationDate not a timestamp`; several joined by `; `.
+        left_out_reasons: items that are fine and no part of the table, by kind, such as
+            `custom_event search`.
         duplicate: accepted records that equal the winner of their key and lose to it.
         superseded: accepted records that lose to a winner with other content.
-        kept: keys that are accepted at least once.
+        redelivered: landed records of files that were delivered before, where records have no key.
+        kept: items that a build keeps: of those with the same key one.
         notes: how often something was planted that a test can look for beside that, such as votes
             of an `unknown_type`; part of the figures above.
     """
@@ -34,8 +38,10 @@ class TableReport:
     records: int = 0
     quarantine_reasons: Counter[str] = field(default_factory=Counter)
     rejection_reasons: Counter[str] = field(default_factory=Counter)
+    left_out_reasons: Counter[str] = field(default_factory=Counter)
     duplicate: int = 0
     superseded: int = 0
+    redelivered: int = 0
     kept: int = 0
     notes: Counter[str] = field(default_factory=Counter)
 
@@ -51,8 +57,40 @@ class TableReport:
 
     @property
     def rejected(self) -> int:
-        """Records that land but are not accepted."""
+        """Items that are not accepted."""
         return self.rejection_reasons.total()
+
+    @property
+    def left_out(self) -> int:
+        """Items that are fine and no part of the table."""
+        return self.left_out_reasons.total()
+
+    @property
+    def items(self) -> int:
+        """What is counted: landed records, or what these hold."""
+        lost = self.duplicate + self.superseded + self.redelivered
+        return self.rejected + self.left_out + lost + self.kept
+
+    def count(self, outcome: str, detail: str, items: int) -> None:
+        """Add items, or records that the loader cannot read.
+
+        Args:
+            outcome: what becomes of them, as the accounting calls it.
+            detail: the reason, or what is odd about those that are accepted.
+            items: how many.
+        """
+        if outcome == "quarantined":
+            self.quarantine_reasons[detail] += items
+            return
+        if outcome == "rejected":
+            self.rejection_reasons[detail] += items
+            return
+        if outcome == "left_out":
+            self.left_out_reasons[detail] += items
+            return
+        setattr(self, outcome, getattr(self, outcome) + items)
+        if detail:
+            self.notes[detail] += items
 
 
 @dataclass
