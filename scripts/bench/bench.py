@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ctr import measure_ctr
+from events import measure_events
 from loads import measure_loads
 from measure import MB, Bench, BenchError, Line, Section
 from votes import measure_votes
@@ -28,6 +30,8 @@ SEVERAL_ROUNDS_UP_TO = 1_000 * MB
 SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "votes": measure_votes,
     "loads": measure_loads,
+    "events": measure_events,
+    "ctr": measure_ctr,
 }
 
 ABOUT = """\
@@ -151,7 +155,8 @@ def _cells(line: Line) -> Iterator[tuple[str, ...]]:
 
 
 def _figure(value: float, unit: str) -> str:
-    return f"{value:,.2f} s" if unit == "s" else f"{value:,.0f} {unit}"
+    decimals = {"s": 2, "ms": 1}.get(unit, 0)
+    return f"{value:,.{decimals}f} {unit}"
 
 
 def _machine() -> dict[str, str]:

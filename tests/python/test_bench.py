@@ -21,9 +21,8 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_benchmark_prints_every_comparison_and_writes_it_as_json(tmp_path):
     folder, result = tmp_path / "bench", tmp_path / "result.json"
 
-    done = bench(
-        "--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result)
-    )
+    options = ("--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result))
+    done = bench(*options, "--only", "votes", "--only", "loads")
 
     assert done.returncode == 0, done.stderr
     sections = json.loads(result.read_text())["sections"]
@@ -48,6 +47,21 @@ def test_the_benchmark_prints_every_comparison_and_writes_it_as_json(tmp_path):
         check_printed(section, done.stdout)
     # Generated data stays for the next run, and nothing else does.
     assert {path.name for path in folder.iterdir()} == {"data"}
+
+
+def test_the_api_is_compared_with_the_query_alone(tmp_path):
+    folder, result = tmp_path / "bench", tmp_path / "result.json"
+
+    options = ("--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result))
+    done = bench(*options, "--only", "ctr")
+
+    assert done.returncode == 0, done.stderr
+    rates = json.loads(result.read_text())["sections"]["ctr"]
+    names = [line["name"] for line in rates["lines"]]
+    for asked in ("all products, 1 client", "one product, 32 clients"):
+        assert {f"{asked}, {figure}" for figure in ("p50", "p99", "requests")} <= set(names)
+    assert all(line["ours"] > 0 for line in rates["lines"])
+    assert "The server's share of the time" in done.stdout
 
 
 def check_printed(section, printed):
