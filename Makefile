@@ -6,7 +6,7 @@ PYTHON ?= python3
 RAW ?=
 LAKE ?=
 WAREHOUSE ?=
-# More options for `casebook build`, such as ARGS=--full-refresh.
+# More options for `casebook build` or `casebook serve`, such as ARGS=--full-refresh.
 ARGS ?=
 # How much `make bench` generates.
 SCALE ?=
@@ -22,8 +22,8 @@ unexport DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_PROFILE
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  RAW=<folder> LAKE=<folder> WAREHOUSE=<file>   what build and docs work on"
-	@echo "  ARGS=<options> for build, SCALE=<factor> for bench, UPGRADE=1 for lock"
+	@echo "  RAW=<folder> LAKE=<folder> WAREHOUSE=<file>   what build, docs and serve work on"
+	@echo "  ARGS=<options> for build and serve, SCALE=<factor> for bench, UPGRADE=1 for lock"
 	@echo "  PYTHON=<program>   the Python for .venv, 3.10 or later (python3)"
 
 # --- The virtual environment: made once, brought up to date when a lock or pyproject.toml changes.
@@ -115,6 +115,12 @@ docs: .venv/.run ## write the docs site of the published warehouse to target/doc
 	cp target/docs_build/dbt/static_index.html target/docs/index.html && \
 	echo "The docs site, to open in a browser: $$(pwd)/target/docs/index.html"
 
+.PHONY: serve
+serve: .venv/.run ## answer over HTTP from the published warehouse, until Ctrl-C
+	@test -f "$${WAREHOUSE:-$${CASEBOOK_WAREHOUSE:-warehouse.db}}" || \
+	    $(MAKE) --no-print-directory build ARGS=
+	@$(settle); exec .venv/bin/casebook serve $(ARGS)
+
 # --- Checks. None of them reads or writes your raw files, your lake or your warehouse.
 
 scratch = CASEBOOK_RAW=sample CASEBOOK_LAKE=target/$(1)/lake \
@@ -166,7 +172,7 @@ lock: .venv/.made ## remake requirements*.txt from pyproject.toml; UPGRADE=1 for
 	@.venv/bin/python -m venv target/lock/venv
 	@target/lock/venv/bin/python -m pip --disable-pip-version-check install --quiet uv
 	@$(compile) --all-extras -o requirements-dev.txt pyproject.toml
-	@$(compile) -c requirements-dev.txt -o requirements.txt pyproject.toml
+	@$(compile) --extra serve -c requirements-dev.txt -o requirements.txt pyproject.toml
 	@rm -rf target/lock
 
 compile = target/lock/venv/bin/uv pip compile --quiet --universal --python-version 3.10 \

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from casebook.replay import ReplayReport
 
 SHOWN = 5
+CTR_ARGUMENTS = {
+    "startTimestamp": "START",
+    "endTimestamp": "END",
+    "aggregation": "MINUTES",
+    "product": "--product",
+    "platform": "--platform",
+}
 
 app = typer.Typer(
     name="casebook",
@@ -254,6 +261,100 @@ def trace(
 
 
 @app.command()
+def ctr(
+    start: Annotated[
+        str, typer.Argument(help="Start of the range, in GMT−03:00, as '2016-01-03 13:55:00'.")
+    ],
+    end: Annotated[str, typer.Argument(help="End of the range, which is not in it.")],
+    minutes: Annotated[str, typer.Argument(help="Length of an interval, in whole minutes.")],
+    product: Annotated[
+        str | None, typer.Option("--product", help="A product's code; all by default.")
+    ] = None,
+    platform: Annotated[
+        str | None, typer.Option("--platform", help="One platform; all by default.")
+    ] = None,
+    warehouse: Warehouse = None,
+) -> None:
+    """Print the click-through rate of each product by interval and platform."""
+    from casebook.ctr import (
+        COLUMNS,
+        BadQuestionError,
+        ask,
+        has_click_through_rates,
+        platforms_with_views,
+        read_question,
+    )
+    from casebook.warehouse import open_warehouse
+
+    settings = find_settings(warehouse=warehouse)
+    given = {
+        "startTimestamp": start,
+        "endTimestamp": end,
+        "aggregation": minutes,
+        "product": product,
+        "platform": platform,
+    }
+    with open_warehouse(settings.warehouse) as connection:
+        if not has_click_through_rates(connection):
+            raise CasebookError(
+                "there is no table function storefront.ctr",
+                file=settings.warehouse,
+                fix="run `casebook build`",
+            )
+        try:
+            question = read_question(given, platforms_with_views(connection))
+        except BadQuestionError as error:
+            problem = error.problems[0]
+            name = CTR_ARGUMENTS[problem.parameter]
+            raise typer.BadParameter(
+                f"{problem.sent!r}; expected: {problem.expected}", param_hint=name
+            ) from error
+        batches = ask(connection, question)
+        _print_rows(list(COLUMNS), (map(_shown, row) for rows in batches for row in rows))
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
+    ] = 8000,
+    memory: Annotated[
+        str, typer.Option(help="How much memory DuckDB may take; beyond that it uses the disk.")
+    ] = "1GB",
+    log: Annotated[bool, typer.Option("--log", help="Write a line for every request.")] = False,
+    warehouse: Warehouse = None,
+) -> None:
+    """Answer questions over HTTP from the published warehouse, until Ctrl-C."""
+    try:
+        from casebook.api.server import serve as run_server
+    except ModuleNotFoundError as error:
+        raise CasebookError(
+            f"the HTTP API needs a package that is not installed: {error.name}",
+            fix="run `make serve`, or in the project's folder: pip install -e '.[serve]'",
+        ) from error
+
+    settings = find_settings(warehouse=warehouse)
+
+    def started(address: str) -> None:
+        out.print(f"{address} answers from {settings.warehouse}; Ctrl-C stops it", markup=False)
+        out.print(f"what can be asked: {address}/docs", markup=False)
+        if not settings.warehouse.exists():
+            err.print("nothing is published there yet; run `casebook build`", markup=False)
+        sys.stdout.flush()
+
+    run_server(
+        settings.warehouse,
+        host,
+        port,
+        memory=memory,
+        log=log,
+        started=started,
+        say=lambda line: err.print(line, markup=False),
+    )
+
+
+@app.command()
 def declare(
     path: Annotated[
         str, typer.Argument(help="A raw file; a table of a SQLite file as FILE#TABLE.")
@@ -319,7 +420,8 @@ def declare(
 def sample(
     out_dir: Annotated[Path, typer.Argument(help="Folder to write to, laid out like raw/.")],
     scale: Annotated[
-        float, typer.Option(help="How many times the base number of records (5,000 votes).")
+        float,
+        typer.Option(help="How many times the base number of records: 5,000 votes and so on."),
     ] = 1.0,
     quiet: Quiet = False,
 ) -> None:
@@ -332,7 +434,8 @@ def sample(
     if quiet:
         return
     out.print(f"{report.folder}: {report.size_bytes:,} bytes")
-    columns = ["files", "records", "quarantined", "rejected", "duplicate", "superseded", "kept"]
+    columns = ["files", "records", "quarantined", "items", "rejected", "left_out"]
+    columns += ["duplicate", "superseded", "redelivered", "kept"]
     _print_rows(
         ["table", *columns],
         [

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 import os
 
+import pytest
+from shop import Shop, build_shop, random_shop
+from workbench import Workbench
+
 # Tests choose their folders themselves; what the shell says of yours must not reach them.
 for name in list(os.environ):
     if name.startswith(("CASEBOOK_", "DBT_")):
         del os.environ[name]
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+
+
+@pytest.fixture(scope="session")
+def shop() -> Shop:
+    """What was viewed and bought in a small shop."""
+    return random_shop(7)
+
+
+@pytest.fixture(scope="session")
+def built_shop(tmp_path_factory, shop) -> Workbench:
+    """The warehouse of that shop. Tests may read it, or copy it, and leave it as it is."""
+    return build_shop(tmp_path_factory.mktemp("shop"), shop)

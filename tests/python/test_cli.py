@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 from workbench import Workbench, vote
 
-COMMANDS = ("load", "build", "outliers", "rejects", "trace", "declare", "sample")
+COMMANDS = (
+    "load",
+    "build",
+    "outliers",
+    "rejects",
+    "replay",
+    "trace",
+    "ctr",
+    "serve",
+    "declare",
+    "sample",
+)
 
 
 @pytest.fixture
@@ -109,5 +120,7 @@ def test_rejects_counts_by_file_and_reason_and_shows_the_text(bench: Workbench) 
 
 def test_the_sample_says_what_it_planted(bench: Workbench) -> None:
     lines = bench.casebook("sample", str(bench.raw), "--scale", "0.5").stdout.splitlines()
-    assert lines[1] == "table,files,records,quarantined,rejected,duplicate,superseded,kept"
+    assert lines[1] == (
+        "table,files,records,quarantined,items,rejected,left_out,duplicate,superseded,redelivered,kept"
+    )
     assert lines[2].startswith("blog.votes,16,2500,")

@@ -2,13 +2,15 @@
 
 Conventions for the README: a block marked `sh` is run as it stands, in a copy of the project in
 which the sample lies in `raw/` and is built. Left out are lines that begin with `make`, which only
-have to name a target, and the bare `casebook build` that has built the copy. A block marked `sql`
-is a query to that warehouse. A block marked `<language> file=<path>` is a file that is put into the
+have to name a target, and the bare `casebook build` that has built the copy. A line that begins
+with `casebook serve` is a server on a free port for the rest of its block. A block marked `sql` is
+a query to that warehouse. A block marked `<language> file=<path>` is a file that is put into the
 copy before the build.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -19,6 +21,7 @@ from pathlib import Path
 import pytest
 import typer.main
 from casebook.cli import app
+from shop import serving
 from workbench import PROJECT, Workbench
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -44,6 +47,7 @@ def blocks_of(prose: str) -> list[Block]:
 
 BLOCKS = blocks_of(README)
 LEFT_OUT = re.compile(r"^(make\b.*|casebook build *(#.*)?)\n", re.M)
+SERVE = re.compile(r"^casebook serve\b.*\n?", re.M)
 SCRIPTS = [
     script
     for block in BLOCKS
@@ -75,15 +79,20 @@ def clone(tmp_path_factory) -> Workbench:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.splitlines()[0])
 def test_a_block_of_commands_runs(clone, script) -> None:
     path = f"{Path(sys.executable).parent}:{clone.environment['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=clone.project,
-        env=clone.environment | {"PATH": path},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    with contextlib.ExitStack() as stack:
+        if SERVE.search(script):
+            server = stack.enter_context(serving(clone.warehouse))
+            asked = SERVE.sub("", script).replace("http://127.0.0.1:8000", server.url)
+            script = 'curl() { command curl --silent --show-error --fail "$@"; }\n' + asked
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=clone.project,
+            env=clone.environment | {"PATH": path},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
 
 
@@ -93,7 +102,7 @@ def test_a_query_answers(clone, query) -> None:
 
 
 def test_the_output_shown_is_that_of_the_sample(clone) -> None:
-    shown = dict(re.findall(r"^((?:audit|blog_analysis)\.\w+) +([\d,]+)$", README, re.M))
+    shown = dict(re.findall(r"^((?:audit|blog_analysis|storefront)\.\w+) +([\d,]+)$", README, re.M))
     assert shown
     for table, rows in shown.items():
         assert clone.query(f"select count(*) from {table}") == [(int(rows.replace(",", "")),)]
@@ -111,13 +120,13 @@ def test_the_output_shown_is_that_of_the_sample(clone) -> None:
 
 
 def test_the_tables_that_it_names_are_those_of_the_warehouse(clone) -> None:
-    row = r"^\| `((?:audit|blog_analysis)\.\w+)` \| (table|view) \|"
+    row = r"^\| `((?:audit|blog_analysis|storefront)\.\w+)` \| (table|view) \|"
     named = dict(re.findall(row, README, re.M))
     own = {Path(block.file).stem for block in BLOCKS if block.file}
     kinds = {"BASE TABLE": "table", "VIEW": "view"}
     built = clone.query(
         "select table_schema, table_name, table_type from information_schema.tables"
-        " where table_schema in ('audit', 'blog_analysis')"
+        " where table_schema in ('audit', 'blog_analysis', 'storefront')"
     )
     assert named == {f"{s}.{t}": kinds[kind] for s, t, kind in built if t not in own}
 

@@ -1,0 +1,1 @@
+"""The HTTP API: read-only answers from the published warehouse."""
