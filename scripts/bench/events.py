@@ -26,7 +26,7 @@ from measure import (
 
 SCRIPTS = Path(__file__).parent
 TIMES = 2  # so many times the raw data of other sections: 1 GB where those have 500 MB
-MODELS = ("+product_views", "+ctr_by_interval")
+MODELS = ("+ctr_by_interval", "--indirect-selection", "buildable")
 
 
 def measure_events(bench: Bench) -> Section:
