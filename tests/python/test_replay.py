@@ -251,7 +251,6 @@ def test_a_record_corrected_by_hand_lands_under_its_own_number(shop: Workshop, n
     assert_balance(shop)
 
 
-@pytest.mark.skipif(".csv" not in choose.READERS, reason="nothing reads CSV yet")
 def test_a_row_of_a_csv_file_is_read_by_its_own_header(shop: Workshop) -> None:
     path = shop.write("a.csv", 'Note;Id;Price\na;1;5\nb;2\n"c";3;6\nb;4\n')
     shop.load()
