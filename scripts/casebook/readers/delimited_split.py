@@ -9,6 +9,8 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
+from operator import methodcaller
 from typing import BinaryIO
 
 from casebook.readers.base import MAX_RECORD_BYTES, Refused
@@ -94,7 +96,10 @@ class Splitter:
         at = 0
         self._hold_more(at)
         while True:
-            at = yield from self._plain_lines(at)
+            at, until = yield from self._simple_lines(at)
+            at = yield from self._plain_lines(at, until)
+            if until <= at < len(self._buffer):
+                continue
             rest = len(self._buffer) - at
             if self._ended and not rest:
                 return
@@ -125,15 +130,39 @@ class Splitter:
                 " the most that one record may have"
             )
 
-    def _plain_lines(self, at: int) -> Iterator[Record]:
+    def _simple_lines(self, at: int) -> Iterator[Record]:
+        """Records of one line each without quotes, many at a time.
+
+        Returns:
+            The place after them, and the one up to which lines must be looked at one by one.
+        """
+        buffer, delimiters = self._buffer, (self._fields or 1) - 1
+        count_delimiters = methodcaller("count", self._delimiter)
+        while delimiters and self._is_utf8:
+            end = buffer.rfind(b"\n", at, at + _NEAR) + 1
+            if not end:
+                break
+            lines = buffer[at:end].split(b"\n")
+            lines.pop()
+            has_other = buffer.find(b'"', at, end) >= 0 or buffer.find(b"\r", at, end) >= 0
+            if has_other or set(map(count_delimiters, lines)) != {delimiters}:
+                return at, end
+            yield from map(Record, count(self.records), count(self.lines + 1), lines, lines)
+            self.records += len(lines)
+            self.lines += len(lines)
+            at = end
+        return at, len(buffer)
+
+    def _plain_lines(self, at: int, until: int) -> Iterator[Record]:
         """Records that are plainly good and blank lines, up to what is neither; returns its place.
 
-        Where every quote is at the beginning or the end of a field, each second one closes it.
+        None that begins at `until` or behind it is looked at. Where every quote is at the beginning
+        or the end of a field, each second one closes it.
         """
         buffer, delimiter, is_utf8 = self._buffer, self._delimiter, self._is_utf8
         find_stray_quote = self._stray_quote.search
         delimiters = self._fields - 1 if self._fields else -1
-        while (end := buffer.find(b"\n", at)) >= 0:
+        while at < until and (end := buffer.find(b"\n", at)) >= 0:
             line, lines = buffer[at:end], 1
             if b'"' in line:
                 if line.count(b'"') % 2:
