@@ -91,6 +91,8 @@ def json_array(rows: list[Row], draw: Callable) -> bytes:
 def delimited(rows: list[Row], draw: Callable) -> bytes:
     delimiter, end = draw(st.sampled_from(",;\t|")), draw(st.sampled_from(["\n", "\r\n"]))
     quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    if any("\r" in (value or "") for row in rows for value in row):
+        quoting = csv.QUOTE_ALL  # Python leaves it bare before a plain LF, where it ends the line
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting)
     writer.writerow(COLUMNS)
