@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ctr import measure_ctr
+from days import measure_days
 from events import measure_events
 from loads import measure_loads
 from measure import MB, Bench, BenchError, Line, Section
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "loads": measure_loads,
     "events": measure_events,
     "ctr": measure_ctr,
+    "days": measure_days,
 }
 
 ABOUT = """\

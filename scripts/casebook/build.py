@@ -17,6 +17,8 @@ from typing import Any
 from casebook.errors import CasebookError
 from casebook.settings import Settings
 
+SELECTS = {"--select", "-s", "--selector"}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -92,7 +94,8 @@ def build(
             shutil.copyfile(warehouse, candidate)
         results = target_folder(settings) / "run_results.json"
         results.unlink(missing_ok=True)
-        status = _run_dbt(settings, candidate, [dbt_command, *dbt_options], quiet)
+        options = _with_tests_that_can_run(dbt_options)
+        status = _run_dbt(settings, candidate, [dbt_command, *options], quiet)
         if not results.exists():
             _remove_database(candidate)
             raise CasebookError(
@@ -126,6 +129,18 @@ def git_revision(project: Path) -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return commit + ("+changes" if changes else "")
+
+
+def _with_tests_that_can_run(options: Sequence[str]) -> list[str]:
+    """Options of dbt, such that a selection brings along only tests of what it builds.
+
+    By default dbt also runs tests that compare a selected model with one that was not selected, and
+    so may be older or not there at all.
+    """
+    names = {option.split("=")[0] for option in options}
+    if names & SELECTS and "--indirect-selection" not in names:
+        return [*options, "--indirect-selection", "buildable"]
+    return list(options)
 
 
 def _git(project: Path, *arguments: str) -> str:

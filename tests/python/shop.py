@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from workbench import Workbench
+from workbench import Workbench, project_with
 
 TIME = "%Y-%m-%d %H:%M:%S"
 FROM_GMT = timedelta(hours=-3)
@@ -116,7 +116,7 @@ def random_shop(seed: int, start: datetime = START) -> Shop:
 
 def build_shop(root: Path, shop: Shop) -> Workbench:
     """The published warehouse of a shop, made by `casebook build`."""
-    bench = Workbench(root)
+    bench = Workbench(root, project_with("storefront"))
     shop.write(bench.raw, "a")
     bench.casebook("build", *ONLY_THE_SHOP)
     return bench

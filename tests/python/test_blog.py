@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import random
-import re
 import shutil
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from workbench import SHARED_RAW, Workbench, vote
+from workbench import SHARED_RAW, Workbench, project_with, vote
 
 SIXTEEN = {
     "2022-01-02": 1,
@@ -31,7 +30,7 @@ SIX_WEEKS = [(2022, 0, 1), (2022, 1, 3), (2022, 2, 3), (2022, 5, 1), (2022, 6, 1
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Workbench:
-    return Workbench(tmp_path)
+    return Workbench(tmp_path, project_with("blog"))
 
 
 def sixteen_votes() -> list[dict]:
@@ -157,21 +156,18 @@ def test_the_audit_finds_what_the_sample_planted(bench: Workbench) -> None:
 
 def test_files_in_any_order_give_what_they_give_at_once(bench: Workbench, tmp_path: Path) -> None:
     bench.casebook("sample", str(tmp_path / "all"))
-    files = sorted(path for path in (tmp_path / "all").rglob("*") if path.is_file())
+    files = sorted(path for path in (tmp_path / "all" / "blog").rglob("*") if path.is_file())
     order = random.Random(5).sample(files, len(files))
     for part in (order[:5], order[5:6], order[6:11], order[11:]):
         for path in part:
             place = bench.raw / path.relative_to(tmp_path / "all")
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, place)
-        added = bench.casebook("build")
-        # Only a table without a key may be: an equal file with a smaller path counts instead.
-        refreshed = re.findall(r"full refresh of (\w+)", added.stderr)
-        assert set(refreshed) <= {"int_storefront__product_event_records", "product_views"}
+        assert "full refresh" not in bench.casebook("build").stderr
     piecemeal = bench.blog_marts()
     bench.casebook("build", "--full-refresh")
     assert bench.blog_marts() == piecemeal
-    at_once = Workbench(tmp_path / "at_once")
+    at_once = Workbench(tmp_path / "at_once", bench.project)
     at_once.root.mkdir()
     at_once.raw = tmp_path / "all"
     at_once.casebook("build")
@@ -284,7 +280,7 @@ MIXES = st.lists(
 def test_random_mixes_always_balance(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[str]], order: random.Random
 ) -> None:
-    bench = Workbench(tmp_path_factory.mktemp("mix"))
+    bench = Workbench(tmp_path_factory.mktemp("mix"), project_with("blog"))
     names = [f"{number}.jsonl" for number in range(len(files))]
     shuffled = order.sample(names, len(names))
     contents = dict(zip(names, files, strict=True))

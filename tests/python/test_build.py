@@ -11,25 +11,18 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from workbench import PROJECT, Workbench, vote
-
-PARTS = ("models", "macros", "seeds", "tests", "docs", "dbt_project.yml", "profiles.yml")
+from workbench import Workbench, copy_project, project_with, vote
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Workbench:
-    return Workbench(tmp_path)
+    return Workbench(tmp_path, project_with("blog"))
 
 
 @pytest.fixture
 def own_project(tmp_path: Path) -> Workbench:
     """A workbench with a copy of the dbt project, to be changed."""
-    project = tmp_path / "project"
-    project.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
-        copy(PROJECT / part, project / part)
-    return Workbench(tmp_path, project)
+    return Workbench(tmp_path, copy_project(tmp_path / "project", "blog"))
 
 
 def break_the_accounting(bench: Workbench) -> None:
@@ -256,10 +249,10 @@ def test_the_build_writes_down_what_it_was(bench: Workbench) -> None:
 
 
 def test_a_tidy_project_folder(bench: Workbench) -> None:
-    before = {path.name for path in PROJECT.iterdir()}
+    before = {path.name for path in bench.project.iterdir()}
     bench.write("a.jsonl", [vote(1)])
     bench.casebook("build", "-q")
-    assert {path.name for path in PROJECT.iterdir()} == before
+    assert {path.name for path in bench.project.iterdir()} == before
     assert sorted(path.name for path in bench.root.iterdir()) == [
         "lake",
         "logs",

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from workbench import Workbench, vote
+from workbench import Workbench, project_with, vote
 
 COMMANDS = (
     "load",
@@ -24,7 +24,7 @@ COMMANDS = (
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Workbench:
-    return Workbench(tmp_path)
+    return Workbench(tmp_path, project_with("blog"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

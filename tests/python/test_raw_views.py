@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
-from test_build import PARTS
-from workbench import PROJECT, Workbench
+from workbench import Workbench, copy_project
 
 SALES = """
 sources:
@@ -27,12 +25,7 @@ sources:
 @pytest.fixture
 def shop(tmp_path: Path) -> Workbench:
     """A project that declares a table without a key, whose folders say region and year."""
-    project = tmp_path / "project"
-    project.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
-        copy(PROJECT / part, project / part)
-    bench = Workbench(tmp_path, project)
+    bench = Workbench(tmp_path, copy_project(tmp_path / "project", "blog"))
     declare(bench, SALES)
     return bench
 

@@ -26,7 +26,7 @@ from casebook.readers.json_judge import _judge as judge
 from casebook.replay import ReplayReport, replay
 from casebook.sources import Table
 from loading import SOURCES, Workshop, lines
-from workbench import Workbench, vote
+from workbench import Workbench, project_with, vote
 
 REPLAYER = """
 import sys
@@ -611,7 +611,7 @@ BROKEN = json.dumps(vote(2, UserId="7")).removesuffix("}")
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Workbench:
-    return Workbench(tmp_path)
+    return Workbench(tmp_path, project_with("blog"))
 
 
 def edit(path: Path, record: int, text: str) -> None:

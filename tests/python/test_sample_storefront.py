@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from casebook.sample import storefront, write_product_events, write_sample
 from casebook.sample.report import TableReport
-from workbench import Workbench
+from workbench import Workbench, project_with
 
 TABLES = ("product_events", "orders", "order_items")
 OTHER_NAMES = {"status": "order_status", "device": "device_type"}
@@ -325,7 +325,7 @@ def test_a_scale_multiplies_every_count(tmp_path, base):
 
 def test_a_build_finds_what_the_report_says(tmp_path, base):
     _, reports, _ = base
-    bench = Workbench(tmp_path)
+    bench = Workbench(tmp_path, project_with("storefront"))
     write_sample(bench.raw)
     bench.casebook("build")
     names = ", ".join(f"sum({name})::bigint" for name in COUNTS[1:])

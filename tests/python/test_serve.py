@@ -608,7 +608,7 @@ def test_every_answer_is_whole_and_of_the_build_that_it_names(warehouse):
 
 def test_a_build_is_published_in_the_middle_of_a_load_of_requests(built_shop, warehouse, shop):
     more = random_shop(2, START + timedelta(days=1))
-    bench = Workbench(built_shop.root)
+    bench = Workbench(built_shop.root, built_shop.project)
     bench.warehouse = warehouse
     both = type(shop)([*shop.views, *more.views], [*shop.purchases, *more.purchases])
     ends = END + timedelta(days=2)

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 from storefront_model import Storefront, read
-from workbench import SHARED_RAW, Workbench
+from workbench import SHARED_RAW, Workbench, project_with
 
 START, END = datetime(2016, 1, 31), datetime(2016, 2, 3)
 needs_real_files = pytest.mark.skipif(
@@ -31,7 +31,7 @@ OUTCOMES = ("rejected", "left_out", "duplicate", "superseded", "redelivered", "k
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     """The real files, built once for all tests that only read."""
-    bench = Workbench(tmp_path_factory.mktemp("real"))
+    bench = Workbench(tmp_path_factory.mktemp("real"), project_with("storefront"))
     shutil.copytree(SHARED_RAW / "storefront", bench.raw / "storefront")
     bench.casebook("build")
     return bench
@@ -333,7 +333,7 @@ def check_marts(bench: Workbench, expected: Storefront, minutes: int = 60) -> No
 
 def test_dirty_files_in_any_order_give_what_plain_python_gives(tmp_path: Path) -> None:
     """Three incremental builds, then a full refresh with other vars, each against plain Python."""
-    bench = Workbench(tmp_path)
+    bench = Workbench(tmp_path, project_with("storefront"))
     dirt = Dirt(20160201)
     views = "product_events/iOS"
     twice = dirt.messages(12)
@@ -424,7 +424,7 @@ def many_views(seed: int, messages: int) -> bytes:
 
 def test_views_are_stored_in_the_order_of_time(tmp_path: Path) -> None:
     """So that a range reads its own part of the table only, after a full and an added build."""
-    bench = Workbench(tmp_path)
+    bench = Workbench(tmp_path, project_with("storefront"))
     deliver(bench, {"product_events/iOS/a.jsonl": many_views(1, 20_000)})
     select = ["--select", "+product_views", "--exclude-resource-type", "test"]
     bench.casebook("build", *select)
@@ -453,3 +453,15 @@ def assert_stored_in_order(bench: Workbench, first: int, end: int) -> None:
 
 def rows_scanned(plan: dict[str, Any]) -> int:
     return plan.get("operator_rows_scanned", 0) + sum(map(rows_scanned, plan.get("children", [])))
+
+
+def test_a_selection_needs_no_table_that_it_does_not_build(tmp_path: Path) -> None:
+    """Tests that compare a selected model with the audit wait for a build of both."""
+    bench = Workbench(tmp_path, project_with("storefront"))
+    deliver(bench, {"product_events/iOS/a.jsonl": many_views(1, 10)})
+    bench.casebook("build", "--select", "+ctr_by_interval")
+    assert bench.query("select sum(product_views) from storefront.ctr_by_interval") == [(200,)]
+    assert bench.query(
+        "select count(*) from information_schema.tables"
+        " where table_schema = 'audit' and table_name = 'row_accounting'"
+    ) == [(0,)]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +19,21 @@ import duckdb
 
 PROJECT = Path(__file__).parents[2]
 SHARED_RAW = PROJECT.parent / "shared" / "data" / "raw"
+
+PARTS = (
+    "analyses",
+    "docs",
+    "macros",
+    "models",
+    "seeds",
+    "tests",
+    "dbt_project.yml",
+    "profiles.yml",
+)
+CASES = {path.name for path in (PROJECT / "models" / "marts").iterdir() if path.is_dir()} - {
+    "audit"
+}
+REF = re.compile(r"ref\('(\w+)'\)")
 
 # Everything that readers of the blog marts see, apart from when it was loaded.
 BLOG_MARTS = {
@@ -96,6 +116,42 @@ class Workbench:
 
     def blog_marts(self) -> dict[str, list[tuple]]:
         return {name: self.query(sql) for name, sql in BLOG_MARTS.items()}
+
+
+def copy_project(to: Path, *cases: str) -> Path:
+    """A copy of the dbt project, to be changed, with some of its cases: it is built sooner.
+
+    Args:
+        to: the folder that it is to be; there is none yet.
+        cases: the cases that it keeps; all by default.
+    """
+    to.mkdir(parents=True)
+    for part in PARTS:
+        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
+        copy(PROJECT / part, to / part)
+    for case in CASES - set(cases or CASES):
+        for layer in ("staging", "intermediate", "marts"):
+            shutil.rmtree(to / "models" / layer / case)
+    known = {path.stem for part in ("models", "seeds") for path in (to / part).rglob("*.*")}
+    for path in [*(to / "tests").glob("*.sql"), *(to / "analyses").glob("*.sql")]:
+        if not set(REF.findall(path.read_text())) <= known:
+            path.unlink()
+    settings = to / "dbt_project.yml"
+    text = settings.read_text()
+    for name in ("cases", "cases_that_leave_out"):
+        (listed,) = re.findall(rf"^  {name}: \[(.*)\]$", text, re.M)
+        left = [case for case in listed.split(", ") if not cases or case in cases]
+        text = text.replace(f"  {name}: [{listed}]", f"  {name}: [{', '.join(left)}]")
+    settings.write_text(text)
+    return to
+
+
+@functools.cache
+def project_with(*cases: str) -> Path:
+    """Such a copy, shared by all tests that leave it as it is."""
+    folder = tempfile.mkdtemp(prefix="casebook_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return copy_project(Path(folder) / "project", *cases)
 
 
 def vote(number: int, on: str = "2022-01-02", **others: object) -> dict[str, Any]:

@@ -6,6 +6,15 @@ left_out as (
     {% for case in var('cases_that_leave_out') -%}
         select * from {{ ref('int_' ~ case ~ '__left_out_items') }}
         {{ 'union all' if not loop.last }}
+    {%- else -%}
+        select
+            cast(null as {{ type_string() }}) as source_file,
+            cast(null as {{ type_string() }}) as source_name,
+            cast(null as {{ type_string() }}) as table_name,
+            cast(null as {{ type_string() }}) as reason,
+            cast(null as {{ type_string() }}) as kind,
+            cast(null as {{ type_bigint() }}) as items
+        where false
     {%- endfor %}
 )
 
