@@ -158,7 +158,7 @@ test: lint ## every check; works in a fresh clone
 	@rm -rf target/test && mkdir -p target/test
 	@$(call scratch,test) .venv/bin/casebook build --unit-tests
 	@echo "== pytest"
-	@PATH="$$(pwd)/.venv/bin:$$PATH" .venv/bin/python -m pytest
+	@PATH="$$(pwd)/.venv/bin:$$PATH" .venv/bin/python -m pytest --numprocesses auto --dist worksteal
 
 # --- The rest
 
