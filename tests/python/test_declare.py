@@ -663,7 +663,7 @@ def test_a_staging_model_that_loses_a_record_fails_the_build(built: Workbench) -
         failed = built.casebook("build", status=1)
     finally:
         model.write_text(before)
-    assert "every_landed_record_of_a_staged_table_is_an_item" in failed.stderr
+    assert "every_landed_record_is_an_item" in failed.stderr
 
 
 def test_a_draft_passes_the_checks_of_the_project(built: Workbench) -> None:
