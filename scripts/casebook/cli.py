@@ -230,7 +230,10 @@ def replay(
 @app.command()
 def trace(
     table: Annotated[str, typer.Argument(help="A mart whose rows carry their origin, as votes.")],
-    key: Annotated[str, typer.Argument(help="The value of the mart's key, its first column.")],
+    key: Annotated[
+        list[str],
+        typer.Argument(help="The mart's key: the value of its first column, its second and so on."),
+    ],
     raw: Raw = None,
     lake: Lake = None,
     warehouse: Warehouse = None,
