@@ -10,8 +10,8 @@ typed as (
     select
         {{ cast_integer('user_id') }} as rater_id,
         {{ cast_integer('course_id') }} as rated_course_id,
-        -- With twenty decimals, so that those show that a rating may not have.
-        {{ cast_decimal('rating', 38, 20) }} as number,
+        -- With nine decimals, so that those show that a rating may not have.
+        {{ cast_decimal('rating', 18, 9) }} as number,
         user_id,
         course_id,
         rating,
@@ -32,6 +32,12 @@ judged as (
         case
             when number < 0.5 or number > 5 then 'rating: out_of_range'
             when number != round(number, 2) then 'rating: too_many_decimals'
+            -- There are more than nine in long texts only; to look at all costs a hundred times as much.
+            when length(rating) > 10
+                then case
+                    when {{ cast_decimal('rating', 38, 20) }} != number
+                        then 'rating: too_many_decimals'
+                end
         end as rating_failure
     from typed
 )
