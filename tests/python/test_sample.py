@@ -1,6 +1,6 @@
 """What the sample reports of votes is what an independent, plain reading of its files finds.
 
-The storefront's files are read in test_sample_storefront.py, the courses' in test_sample_courses.py.
+The files of other cases are read in test_sample_<case>.py.
 """
 
 from __future__ import annotations
