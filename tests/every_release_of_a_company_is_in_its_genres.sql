@@ -1,5 +1,5 @@
 -- MOVIES-11: a company's releases of a year add up to its movies of that year, each as often as it
--- has genres, and once where it has none.
+-- has genres, and once, under genre 0, where it has none.
 
 {{ config(meta={'rules': ['MOVIES-11']}) }}
 
@@ -25,7 +25,8 @@ releases as (
 genres_per_movie as (
     select
         movie_id,
-        count(*) as genre_count
+        count(*) as genre_count,
+        count(case when genre_id = 0 then 1 end) as genre_0_count
     from movie_genres
     group by movie_id
 ),
@@ -35,7 +36,7 @@ released as (
         movie_companies.company_id,
         movies.release_year,
         sum(coalesce(genres_per_movie.genre_count, 1)) as release_count,
-        count(case when genres_per_movie.movie_id is null then 1 end) as without_genres
+        sum(coalesce(genres_per_movie.genre_0_count, 1)) as genre_0_count
     from movie_companies
     inner join movies on movie_companies.movie_id = movies.movie_id
     left join genres_per_movie on movies.movie_id = genres_per_movie.movie_id
@@ -47,8 +48,7 @@ shown as (
         company_id,
         release_year,
         sum(release_count) as release_count,
-        sum(case when genre_name = '(none listed)' then release_count else 0 end)
-            as without_genres
+        sum(case when genre_id = 0 then release_count else 0 end) as genre_0_count
     from releases
     group by company_id, release_year
 )
@@ -58,8 +58,8 @@ select
     coalesce(released.release_year, shown.release_year) as release_year,
     released.release_count,
     shown.release_count as release_count_shown,
-    released.without_genres,
-    shown.without_genres as without_genres_shown
+    released.genre_0_count,
+    shown.genre_0_count as genre_0_count_shown
 from released
 full outer join shown
     on
@@ -67,4 +67,4 @@ full outer join shown
         and released.release_year = shown.release_year
 where
     released.release_count is distinct from shown.release_count
-    or released.without_genres is distinct from shown.without_genres
+    or released.genre_0_count is distinct from shown.genre_0_count

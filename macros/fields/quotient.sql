@@ -5,12 +5,14 @@
 
 {#- Of an amount without its sign, as integer division cuts off on both sides of zero. -#}
 {% macro duckdb__quotient(dividend, divisor, scale, precision=18) -%}
+    {%- set amount = 'cast(' ~ dividend ~ ' as hugeint)' -%}
+    {%- set parts = 'cast(' ~ divisor ~ ' as hugeint)' -%}
     cast(
         cast(
-            sign(cast({{ dividend }} as hugeint))
+            sign({{ amount }})
             * (
-                (2 * abs(cast({{ dividend }} as hugeint)) * {{ 10 ** scale }} + {{ divisor }})
-                // (2 * nullif({{ divisor }}, 0))
+                (2 * abs({{ amount }}) * {{ 10 ** scale }} + {{ parts }})
+                // (2 * nullif({{ parts }}, 0))
             ) as decimal(32, 0)
         ) * cast('{{ '0.' ~ '0' * (scale - 1) ~ '1' }}' as decimal({{ scale }}, {{ scale }}))
         as decimal({{ precision }}, {{ scale }})
