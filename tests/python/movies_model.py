@@ -163,17 +163,23 @@ def rows_of(path: Path) -> Iterator[tuple[int, dict[str, str] | None]]:
     content = path.read_bytes()
     if path.suffix == ".gz":
         content = gzip.decompress(content)
-    text = content.decode("utf-8-sig")
+    # Halves of surrogate pairs stand for bytes that are not UTF-8.
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     if ".jsonl" in path.name:
         for number, line in enumerate(filter(str.strip, text.split("\n")), start=1):
-            yield number, json_row(line)
+            yield number, json_row(line) if is_utf8(line) else None
         return
     delimiter = "\t" if ".tsv" in path.name else ","
     header, *records = (r for r in csv.reader(io.StringIO(text), delimiter=delimiter) if r)
     names = [name.lower() for name in header]
     for number, record in enumerate(records, start=1):
         row = {name: value for name, value in zip(names, record, strict=False) if value}
-        yield number, row if len(record) == len(header) else None
+        is_readable = len(record) == len(header) and is_utf8("".join(record))
+        yield number, row if is_readable else None
+
+
+def is_utf8(text: str) -> bool:
+    return not re.search("[\ud800-\udfff]", text)
 
 
 def json_row(line: str) -> dict[str, str] | None:
