@@ -102,7 +102,9 @@ def test_a_query_answers(clone, query) -> None:
 
 
 def test_the_output_shown_is_that_of_the_sample(clone) -> None:
-    shown = dict(re.findall(r"^((?:audit|blog_analysis|storefront)\.\w+) +([\d,]+)$", README, re.M))
+    shown = dict(
+        re.findall(r"^((?:audit|blog_analysis|storefront|movies)\.\w+) +([\d,]+)$", README, re.M)
+    )
     assert shown
     for table, rows in shown.items():
         assert clone.query(f"select count(*) from {table}") == [(int(rows.replace(",", "")),)]
@@ -120,13 +122,13 @@ def test_the_output_shown_is_that_of_the_sample(clone) -> None:
 
 
 def test_the_tables_that_it_names_are_those_of_the_warehouse(clone) -> None:
-    row = r"^\| `((?:audit|blog_analysis|storefront)\.\w+)` \| (table|view) \|"
+    row = r"^\| `((?:audit|blog_analysis|storefront|movies)\.\w+)` \| (table|view) \|"
     named = dict(re.findall(row, README, re.M))
     own = {Path(block.file).stem for block in BLOCKS if block.file}
     kinds = {"BASE TABLE": "table", "VIEW": "view"}
     built = clone.query(
         "select table_schema, table_name, table_type from information_schema.tables"
-        " where table_schema in ('audit', 'blog_analysis', 'storefront')"
+        " where table_schema in ('audit', 'blog_analysis', 'storefront', 'movies')"
     )
     assert named == {f"{s}.{t}": kinds[kind] for s, t, kind in built if t not in own}
 

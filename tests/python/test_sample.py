@@ -1,6 +1,6 @@
 """What the sample reports of votes is what an independent, plain reading of its files finds.
 
-The files of other cases are read in test_sample_<case>.py.
+The files of other sources are read in test_sample_<source>.py.
 """
 
 from __future__ import annotations
@@ -186,7 +186,12 @@ def test_the_committed_sample_is_what_is_written_now(tmp_path):
     write_sample(tmp_path)
     committed = content(COMMITTED)
     assert unpacked(committed) == unpacked(content(tmp_path))
-    for source, size_bytes in (("blog", 600_000), ("storefront", 300_000), ("courses", 150_000)):
+    for source, size_bytes in (
+        ("blog", 600_000),
+        ("storefront", 300_000),
+        ("movies", 150_000),
+        ("courses", 150_000),
+    ):
         sizes = [len(data) for name, data in committed.items() if name.startswith(f"{source}/")]
         assert 0 < sum(sizes) < size_bytes, source
 

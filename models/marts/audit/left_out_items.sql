@@ -13,6 +13,7 @@ left_out as (
             cast(null as {{ type_string() }}) as table_name,
             cast(null as {{ type_string() }}) as reason,
             cast(null as {{ type_string() }}) as kind,
+            cast(null as {{ type_string() }}) as counted_as,
             cast(null as {{ type_bigint() }}) as items
         where false
     {%- endfor %}
@@ -24,5 +25,6 @@ select
     table_name,
     reason,
     kind,
+    counted_as,
     items
 from left_out
