@@ -16,6 +16,7 @@ COMMANDS = (
     "replay",
     "trace",
     "ctr",
+    "recommend",
     "serve",
     "declare",
     "sample",
