@@ -179,7 +179,8 @@ COMPANY_YEARS = Offer(
     path="/movies/company-years",
     relation="movies.company_year_facts",
     title="Movies by production company and year",
-    row="one row per production company and release year: the same figures of its movies",
+    row="one row per production company and release year: popularity, budget, revenue and profit of"
+    " its movies",
     about="""\
 A movie of three companies counts once in each of the three, so sums over companies exceed the
 total. A budget or revenue that is not known counts as zero in sums, and not at all in averages.
@@ -199,7 +200,7 @@ A company's movies without genres count under genre 0, `(none listed)`. Sorted b
 and id, then by year and the genre's name.""",
     example="/movies/company-genre-years?companyId=3&genreId=16",
     filters=(*_COMPANY, *_GENRE, *_years("release_year", 1995)),
-    key=("company_id", "genre_id", "release_year"),
+    key=("company_id", "genre_id", "genre_name", "release_year"),
     order=("company_name", "company_id", "release_year", "genre_name"),
 )
 RECOMMENDATIONS = Offer(

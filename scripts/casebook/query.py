@@ -76,7 +76,7 @@ class Column:
     @property
     def json_sql(self) -> str:
         """The SQL of its values as JSON."""
-        shown = self.text_sql if self.is_literal else f"cast(to_json({self.text_sql}) as varchar)"
+        shown = self.text_sql if self.is_literal else f"to_json({self.text_sql})"
         return f"coalesce({shown}, 'null')"
 
 
@@ -108,11 +108,12 @@ class Query:
 
         DuckDB writes them, as Python would take longer than the question itself.
         """
-        pairs = (
-            f"{literal(json.dumps(column.name, ensure_ascii=False) + ':')} || {column.json_sql}"
-            for column in self.columns
-        )
-        return self._fetch(connection, f"""'{{' || {" || ',' || ".join(pairs)} || '}}'""")
+        before, parts = "{", []
+        for column in self.columns:
+            name = json.dumps(column.name, ensure_ascii=False)
+            parts += [literal(f"{before}{name}:"), column.json_sql]
+            before = ","
+        return self._fetch(connection, f"concat({', '.join(parts)}, '}}')")
 
     def count(self, connection: duckdb.DuckDBPyConnection) -> int:
         """How many rows there are."""
