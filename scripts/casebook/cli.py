@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +20,12 @@ from casebook.errors import CasebookError
 from casebook.settings import Settings, find_settings
 
 if TYPE_CHECKING:
+    import duckdb
+
     from casebook.build import BuildResult
     from casebook.load import LoadReport
+    from casebook.parameters import BadQuestionError
+    from casebook.query import Query
     from casebook.replay import ReplayReport
 
 SHOWN = 5
@@ -32,6 +36,7 @@ CTR_ARGUMENTS = {
     "product": "--product",
     "platform": "--platform",
 }
+RECOMMEND_ARGUMENTS = {"user_id": "USER_ID", "threshold": "--threshold"}
 
 app = typer.Typer(
     name="casebook",
@@ -279,14 +284,8 @@ def ctr(
     warehouse: Warehouse = None,
 ) -> None:
     """Print the click-through rate of each product by interval and platform."""
-    from casebook.ctr import (
-        COLUMNS,
-        BadQuestionError,
-        ask,
-        has_click_through_rates,
-        platforms_with_views,
-        read_question,
-    )
+    from casebook.ctr import has_click_through_rates, platforms_with_views, read_question
+    from casebook.parameters import BadQuestionError
     from casebook.warehouse import open_warehouse
 
     settings = find_settings(warehouse=warehouse)
@@ -307,13 +306,32 @@ def ctr(
         try:
             question = read_question(given, platforms_with_views(connection))
         except BadQuestionError as error:
-            problem = error.problems[0]
-            name = CTR_ARGUMENTS[problem.parameter]
-            raise typer.BadParameter(
-                f"{problem.sent!r}; expected: {problem.expected}", param_hint=name
-            ) from error
-        batches = ask(connection, question)
-        _print_rows(list(COLUMNS), (map(_shown, row) for rows in batches for row in rows))
+            raise _wrong_usage(error, CTR_ARGUMENTS) from error
+        _print_answer(connection, question.query)
+
+
+@app.command()
+def recommend(
+    user_id: Annotated[str, typer.Argument(help="The id of the user.")],
+    threshold: Annotated[
+        str | None,
+        typer.Option("--threshold", help="What a rating has to be above, 0 to 5; 4.5 by default."),
+    ] = None,
+    warehouse: Warehouse = None,
+) -> None:
+    """Print the courses that are recommended to a user, best first."""
+    from casebook.offers import RECOMMENDATIONS, find_columns, read_question
+    from casebook.parameters import BadQuestionError
+    from casebook.warehouse import open_warehouse
+
+    settings = find_settings(warehouse=warehouse)
+    with open_warehouse(settings.warehouse) as connection:
+        columns = find_columns(connection, RECOMMENDATIONS, settings.warehouse)
+        try:
+            question = read_question(RECOMMENDATIONS, {"user_id": user_id, "threshold": threshold})
+        except BadQuestionError as error:
+            raise _wrong_usage(error, RECOMMEND_ARGUMENTS) from error
+        _print_answer(connection, question.query(columns))
 
 
 @app.command()
@@ -607,6 +625,18 @@ def _print_failures(result: BuildResult) -> None:
         if problem.table:
             err.print(f"    its wrong rows: {problem.table}", markup=False)
     err.print(f"the candidate is at {result.candidate}", markup=False)
+
+
+def _wrong_usage(error: BadQuestionError, arguments: Mapping[str, str]) -> typer.BadParameter:
+    """What to say of the first argument that is wrong, by its name on the command line."""
+    problem = error.problems[0]
+    said = f"{problem.sent!r}; expected: {problem.expected}"
+    return typer.BadParameter(said, param_hint=arguments[problem.parameter])
+
+
+def _print_answer(connection: duckdb.DuckDBPyConnection, query: Query) -> None:
+    rows = (map(_shown, row) for batch in query.texts(connection) for row in batch)
+    _print_rows([column.name for column in query.columns], rows)
 
 
 def _shown(value: object) -> str:

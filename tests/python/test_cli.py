@@ -19,6 +19,7 @@ COMMANDS = (
     "replay",
     "trace",
     "ctr",
+    "recommend",
     "serve",
     "declare",
     "sample",

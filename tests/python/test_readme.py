@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 import typer.main
 from casebook.cli import app
+from casebook.offers import OFFERS
 from shop import serving
 from workbench import PROJECT, Workbench
 
@@ -139,6 +140,14 @@ def test_every_command_of_the_program_is_in_it_and_every_one_in_it_exists() -> N
     in_text = re.findall(r"`casebook ([a-z]\w*)", README)
     assert set(in_blocks) == commands
     assert set(in_text) <= commands
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=lambda offer: offer.path)
+def test_every_mart_over_http_is_in_it_with_its_parameters_and_an_example(offer) -> None:
+    given = [one for one in offer.parameters if not offer.is_in_path(one)]
+    names = ", ".join(f"`{one.name}`" for one in given)
+    assert f"| `{offer.path}` | {offer.row} | {names} |" in README.splitlines()
+    assert any(f"'http://127.0.0.1:8000{offer.example}'" in script for script in SCRIPTS)
 
 
 def test_every_make_target_in_it_exists_and_every_one_is_in_it() -> None:
