@@ -27,24 +27,28 @@ with duckdb.connect(database) as connection:
         )
         group by user_id, course_id
     """)
-    # Half up, in integers, as doubles would leave some ties to chance.
+    # Half up, in integers, as doubles would leave some ties to chance. Ranked here, once: to order
+    # pairs by one number DuckDB keeps three a user, to order them by three it sorts them all.
     connection.execute("""
         create table course_ratings as
         select
-            course_id,
-            (sum((rating * 100)::bigint) * 20000 + count(*)) // (2 * count(*)) as millionths,
-            count(*) as rating_count
-        from ratings
-        group by course_id
+            *,
+            row_number() over (order by millionths desc, rating_count desc, course_id) as place
+        from (
+            select
+                course_id,
+                (sum((rating * 100)::bigint) * 20000 + count(*)) // (2 * count(*)) as millionths,
+                count(*) as rating_count
+            from ratings
+            group by course_id
+        )
     """)
     began = time.perf_counter()
     connection.execute("""
         create table recommendations as
         select
             user_id,
-            row_number() over (
-                partition by user_id order by millionths desc, rating_count desc, course_id
-            ) as rank,
+            row_number() over (partition by user_id order by place) as rank,
             course_id,
             millionths
         from (select distinct user_id from ratings)

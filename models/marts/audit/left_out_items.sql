@@ -3,9 +3,8 @@
 with
 
 left_out as (
-    {% for case in var('cases_that_leave_out') -%}
-        select * from {{ ref('int_' ~ case ~ '__left_out_items') }}
-        {{ 'union all' if not loop.last }}
+    {% if var('cases_that_leave_out') -%}
+        {{ union_of_cases('left_out_items') }}
     {%- else -%}
         select
             cast(null as {{ type_string() }}) as source_file,
@@ -16,7 +15,7 @@ left_out as (
             cast(null as {{ type_string() }}) as counted_as,
             cast(null as {{ type_bigint() }}) as items
         where false
-    {%- endfor %}
+    {%- endif %}
 )
 
 select
