@@ -589,17 +589,18 @@ def _print_rejects(rows: list[tuple[str, str, str, int]]) -> None:
 
 
 def _print_summary(settings: Settings) -> None:
-    from casebook.warehouse import open_warehouse, outlier_weeks, rejects, rows_per_mart
+    from casebook.highlights import highlights
+    from casebook.warehouse import open_warehouse, rejects, rows_per_mart
 
     with open_warehouse(settings.warehouse) as connection:
         marts = rows_per_mart(connection)
-        weeks = outlier_weeks(connection) if "blog_analysis.outlier_weeks" in marts else []
+        shown = list(highlights(connection, marts))
         rejected = rejects(connection) if "audit.rejected_rows" in marts else []
     out.print(f"\n[bold green]published[/] {settings.warehouse}")
     _print_rows(["mart", "rows"], [(name, _number(rows)) for name, rows in marts.items()])
-    if weeks:
-        out.print(f"\n[bold]{len(weeks)} outlier weeks[/], the first:")
-        _print_rows(["Year", "WeekNumber", "VoteCount"], weeks[:SHOWN])
+    for heading, columns, rows in shown:
+        out.print(f"\n[bold]{heading}[/]:")
+        _print_rows(list(columns), (tuple(map(_shown, row)) for row in rows))
     if rejected:
         total = sum(number for *_, number in rejected)
         reasons = Counter[tuple[str, str]]()

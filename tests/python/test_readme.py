@@ -18,16 +18,20 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
 import typer.main
 from casebook.cli import app
+from casebook.highlights import highlights
 from casebook.offers import OFFERS
+from casebook.warehouse import rows_per_mart
 from shop import serving
 from workbench import PROJECT, Workbench
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PROSE = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
+SCHEMAS = "audit|blog_analysis|courses|movies|music_store|storefront"
 PARTS = ("analyses", "docs", "macros", "models", "seeds", "tests")
 
 
@@ -112,6 +116,11 @@ def test_the_output_shown_is_that_of_the_sample(clone) -> None:
     weeks = re.findall(r"^(\d{4}) {2}(\d+) +(\d+)$", README, re.M)
     first = clone.query(f"from blog_analysis.outlier_weeks limit {len(weeks)}")
     assert [tuple(map(int, week)) for week in weeks] == first
+    with duckdb.connect(str(clone.warehouse), read_only=True) as connection:
+        for heading, columns, rows in highlights(connection, rows_per_mart(connection)):
+            if f"\n{heading}:\n" in README:
+                text = " +".join(columns) + "\n" + " +".join(re.escape(str(one)) for one in rows[0])
+                assert re.search(f"^{heading}:\n{text}$", README, re.M), heading
     reasons = re.findall(r"^(rejected|quarantined) {2,}(\S.*?) {2,}(\d+)$", README, re.M)
     for stage, reason, records in reasons:
         counted = clone.query(
