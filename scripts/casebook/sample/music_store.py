@@ -17,7 +17,7 @@ from casebook.sample.report import TableReport
 FOLDER = "music_store"
 DATABASE = f"{FOLDER}/music.db"
 
-# The tables as the database has them; columns without a type take whatever they are given.
+# The tables of the database, as it declares their columns; SQLite takes other values, too.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "artists": ("ArtistId INTEGER PRIMARY KEY", "Name NVARCHAR(120)"),
     "albums": ("AlbumId INTEGER PRIMARY KEY", "Title NVARCHAR(160)", "ArtistId INTEGER"),

@@ -7,7 +7,7 @@ a scale that is no whole number leaves whole stories out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import accumulate, cycle, islice
@@ -402,8 +402,8 @@ def _invoice_items(store: Store, repetition: int, story: int) -> Telling:
 
 
 def _orders(store: Store, repetition: int, story: int) -> Telling:
-    lines = ((invoice, line) for invoice, _, line in _lines(store, repetition, story))
-    for line, (invoice, _) in zip(store.lines.of(story), lines, strict=True):
+    lines = zip(store.lines.of(story), _lines(store, repetition, story), strict=True)
+    for line, (invoice, _, _) in lines:
         track, day = store.sold(repetition, line), _day(invoice)
         values = {
             "invoice_date": str(day),
@@ -414,8 +414,7 @@ def _orders(store: Store, repetition: int, story: int) -> Telling:
             "minutes": _tenths(track),
         }
         file = day.year - FIRST_DAY.year
-        what = _fate(SALES, line, 5)
-        yield tuple(Told(file, t.outcome, t.detail, t.changes, t.spoil) for t in what), values
+        yield tuple(replace(told, file=file) for told in _fate(SALES, line, 5)), values
 
 
 def _track_facts(store: Store, repetition: int, story: int) -> Telling:
@@ -468,7 +467,7 @@ FIRST_DAY = date(2011, 1, 2)
 
 
 def _day(invoice: int) -> date:
-    """When something was sold: in the first days of three years, and then all over them."""
+    """When something was sold: every fifteenth day of three years."""
     return FIRST_DAY + timedelta(days=invoice * 15 % 1_090)
 
 
@@ -505,8 +504,10 @@ def _habits() -> list[Habit]:
     random = Random(1_685)
     habits = []
     for _ in range(HABITS):
-        # Mostly three to five minutes, some much longer.
-        length = 120_000 + 180_000 * random.random() + 400_000 * random.random() ** 8
+        # Mostly three to five minutes, some much longer. No power: not every library has the same.
+        usual, rare = random.random(), random.random()
+        rare *= rare * rare
+        length = 120_000 + 180_000 * usual + 400_000 * rare * rare
         composer = PEOPLE[int(len(PEOPLE) * random.random())] if random.random() > 0.3 else None
         habits.append(Habit(int(length), composer))
     return habits
