@@ -1,13 +1,16 @@
--- COURSES-10: the function, asked without a threshold for the first user who has a recommendation
--- above it, gives as many rows as that user has, and each is one of them.
+-- COURSES-10: for the first user who has a recommendation above 4.5 the function gives, without a
+-- threshold, those that are above 4.5, and with the lowest of their ratings as threshold those that
+-- are above that.
 
 {{ config(meta={'rules': ['COURSES-10']}) }}
+
+-- With `--empty` a ref is a subquery, which nobody can call; render() gives the name alone.
+{% set ask = ref('recommendations_for_user').render() %}
 
 with
 
 recommendations as (
     select * from {{ ref('recommendations') }}
-    where rating > 4.5
 ),
 
 courses as (
@@ -17,9 +20,10 @@ courses as (
 first_user as (
     select min(user_id) as first_user_id
     from recommendations
+    where rating > 4.5
 ),
 
-expected as (
+titled as (
     select
         courses.title,
         recommendations.rating
@@ -28,35 +32,53 @@ expected as (
     inner join courses on recommendations.course_id = courses.course_id
 ),
 
--- With `--empty` a ref is a subquery, which nobody can call; render() gives the name alone.
-shown as (
-    select
-        title,
-        rating
-    from {{ ref('recommendations_for_user').render() }}((select first_user_id from first_user))
+lowest as (
+    select min(rating) as lowest_rating
+    from titled
 ),
 
-differences as (
+compared as (
     select
+        'default' as threshold,
         title,
         rating,
         1 as expected,
         0 as shown
-    from expected
+    from titled
+    where rating > 4.5
     union all
     select
+        'lowest' as threshold,
+        titled.title,
+        titled.rating,
+        1 as expected,
+        0 as shown
+    from titled
+    inner join lowest on titled.rating > lowest.lowest_rating
+    union all
+    select
+        'default' as threshold,
         title,
         rating,
         0 as expected,
         1 as shown
-    from shown
+    from {{ ask }}((select first_user_id from first_user))
+    union all
+    select
+        'lowest' as threshold,
+        title,
+        rating,
+        0 as expected,
+        1 as shown
+    from {{ ask }}((select first_user_id from first_user), (select lowest_rating from lowest))
 )
 
 select
+    threshold,
     title,
     rating,
     sum(expected) as expected,
     sum(shown) as shown
-from differences
-group by title, rating
+from compared
+group by threshold, title, rating
 having sum(expected) != sum(shown)
