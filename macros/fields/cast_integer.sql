@@ -12,3 +12,11 @@
             then try_cast(trim({{ column }}, e' \t\r\n\f\v') as {{ type }})
     end
 {%- endmacro %}
+
+{#- Spark's own cast leaves blanks out. -#}
+{% macro spark__cast_integer(column, type) -%}
+    case
+        when {{ column }} rlike r'^\s*[+-]?[0-9]+\s*\z'
+            then try_cast({{ column }} as {{ type }})
+    end
+{%- endmacro %}

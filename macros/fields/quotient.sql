@@ -12,3 +12,16 @@
         as decimal(18, {{ scale }})
     )
 {%- endmacro %}
+
+{#- Exact decimals: 18 digits of a quotient, 20 of a bigint, and what they are multiplied by. -#}
+{% macro spark__quotient(dividend, divisor, scale) -%}
+    cast(
+        cast(
+            (
+                cast({{ dividend }} as decimal(20, 0)) * cast({{ 2 * 10 ** scale }} as decimal({{ scale + 1 }}, 0))
+                + {{ divisor }}
+            ) div (2 * cast(nullif({{ divisor }}, 0) as decimal(20, 0))) as decimal(20, 0)
+        ) * cast('{{ '0.' ~ '0' * (scale - 1) ~ '1' }}' as decimal({{ scale }}, {{ scale }}))
+        as decimal(18, {{ scale }})
+    )
+{%- endmacro %}

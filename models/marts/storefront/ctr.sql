@@ -3,55 +3,70 @@
 {{ config(
     materialized='table_function',
     parameters=['start_at', 'end_at', 'interval_minutes', 'product := null', 'platform := null'],
+    meta={'parameter_types': {
+        'start_at': 'timestamp',
+        'end_at': 'timestamp',
+        'interval_minutes': 'bigint',
+        'product': 'varchar',
+        'platform': 'varchar',
+    }},
     contract={'enforced': false},
     persist_docs={'relation': false, 'columns': false},
 ) }}
 
 with
 
+-- A parameter hides a column of its name on one engine, and is hidden by it on another: here no
+-- column is called `platform` or `product`.
 viewed as (
-    select * from {{ ref('product_views') }}
+    select
+        product_views.viewed_at as happened_at,
+        product_views.platform as platform_name,
+        product_views.product_id
+    from {{ ref('product_views') }} as product_views
 ),
 
 bought as (
-    select * from {{ ref('purchases') }}
+    select
+        purchases.purchased_at as happened_at,
+        purchases.platform as platform_name,
+        purchases.product_id
+    from {{ ref('purchases') }} as purchases
 ),
 
 platforms as (
-    select * from {{ ref('platforms') }}
-    where delivers_product_views
+    select platforms.platform as platform_name
+    from {{ ref('platforms') }} as platforms
+    where platforms.delivers_product_views
 ),
 
--- The parameter `platform` hides a column of that name unless the column says whose it is.
--- noqa: disable=RF03
 product_views as (
     select
-        viewed.viewed_at as happened_at,
-        viewed.platform as platform_name,
-        viewed.product_id
+        happened_at,
+        platform_name,
+        product_id
     from viewed
     where
-        viewed.viewed_at >= cast(start_at as timestamp)
-        and viewed.viewed_at < cast(end_at as timestamp)
-        and (product is null or viewed.product_id = product)
-        and (platform is null or viewed.platform = platform)
-        and viewed.platform in (select platforms.platform from platforms)
+        happened_at >= cast(start_at as timestamp)
+        and happened_at < cast(end_at as timestamp)
+        and (product is null or product_id = product)
+        and (platform is null or platform_name = platform)
+        and platform_name in (select platforms.platform_name from platforms)
 ),
 
 purchases as (
     select
-        bought.purchased_at as happened_at,
-        bought.platform as platform_name,
-        bought.product_id
+        happened_at,
+        platform_name,
+        product_id
     from bought
     where
-        bought.purchased_at >= cast(start_at as timestamp)
-        and bought.purchased_at < cast(end_at as timestamp)
-        and (product is null or bought.product_id = product)
-        and (platform is null or bought.platform = platform)
-        and bought.platform in (select platforms.platform from platforms)
+        happened_at >= cast(start_at as timestamp)
+        and happened_at < cast(end_at as timestamp)
+        and (product is null or product_id = product)
+        and (platform is null or platform_name = platform)
+        and platform_name in (select platforms.platform_name from platforms)
 ),
--- noqa: enable=RF03
 
 {{ click_through('cast(start_at as timestamp)', 'interval_minutes') }}
 
