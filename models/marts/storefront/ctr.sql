@@ -16,42 +16,52 @@
 
 with
 
--- A parameter hides a column of its name on one engine, and is hidden by it on another: here no
--- column is called `platform` or `product`.
 viewed as (
-    select
-        product_views.viewed_at as happened_at,
-        product_views.platform as platform_name,
-        product_views.product_id
-    from {{ ref('product_views') }} as product_views
+    select * from {{ ref('product_views') }}
 ),
 
 bought as (
-    select
-        purchases.purchased_at as happened_at,
-        purchases.platform as platform_name,
-        purchases.product_id
-    from {{ ref('purchases') }} as purchases
+    select * from {{ ref('purchases') }}
 ),
 
 platforms as (
-    select platforms.platform as platform_name
-    from {{ ref('platforms') }} as platforms
-    where platforms.delivers_product_views
+    select * from {{ ref('platforms') }}
+    where delivers_product_views
 ),
+
+-- The parameter `platform` hides a column of that name on one engine, and is hidden by it on
+-- another: below, no column is called so.
+-- noqa: disable=RF03
+all_views as (
+    select
+        viewed.viewed_at as happened_at,
+        viewed.platform as platform_name,
+        viewed.product_id
+    from viewed
+    where viewed.platform in (select platforms.platform from platforms)
+),
+
+all_purchases as (
+    select
+        bought.purchased_at as happened_at,
+        bought.platform as platform_name,
+        bought.product_id
+    from bought
+    where bought.platform in (select platforms.platform from platforms)
+),
+-- noqa: enable=RF03
 
 product_views as (
     select
         happened_at,
         platform_name,
         product_id
-    from viewed
+    from all_views
     where
         happened_at >= cast(start_at as timestamp)
         and happened_at < cast(end_at as timestamp)
         and (product is null or product_id = product)
         and (platform is null or platform_name = platform)
-        and platform_name in (select platforms.platform_name from platforms)
 ),
 
 purchases as (
@@ -59,13 +69,12 @@ purchases as (
         happened_at,
         platform_name,
         product_id
-    from bought
+    from all_purchases
     where
         happened_at >= cast(start_at as timestamp)
         and happened_at < cast(end_at as timestamp)
         and (product is null or product_id = product)
         and (platform is null or platform_name = platform)
-        and platform_name in (select platforms.platform_name from platforms)
 ),
 
 {{ click_through('cast(start_at as timestamp)', 'interval_minutes') }}
