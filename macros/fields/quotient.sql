@@ -1,15 +1,21 @@
-{#- Rounded half up, in integers throughout: a double's last digit depends on the engine. -#}
-{% macro quotient(dividend, divisor, scale) -%}
-    {{- return(adapter.dispatch('quotient')(dividend, divisor, scale)) -}}
+{#- Rounded in integers throughout: a double's last digit depends on the engine. -#}
+{% macro quotient(dividend, divisor, scale, precision=18) -%}
+    {{- return(adapter.dispatch('quotient')(dividend, divisor, scale, precision)) -}}
 {%- endmacro %}
 
-{% macro duckdb__quotient(dividend, divisor, scale) -%}
+{#- Of an amount without its sign, as integer division cuts off on both sides of zero. -#}
+{% macro duckdb__quotient(dividend, divisor, scale, precision=18) -%}
+    {%- set amount = 'cast(' ~ dividend ~ ' as hugeint)' -%}
+    {%- set parts = 'cast(' ~ divisor ~ ' as hugeint)' -%}
     cast(
         cast(
-            (2 * cast({{ dividend }} as hugeint) * {{ 10 ** scale }} + {{ divisor }})
-            // (2 * nullif({{ divisor }}, 0)) as decimal(32, 0)
+            sign({{ amount }})
+            * (
+                (2 * abs({{ amount }}) * {{ 10 ** scale }} + {{ parts }})
+                // (2 * nullif({{ parts }}, 0))
+            ) as decimal(32, 0)
         ) * cast('{{ '0.' ~ '0' * (scale - 1) ~ '1' }}' as decimal({{ scale }}, {{ scale }}))
-        as decimal(18, {{ scale }})
+        as decimal({{ precision }}, {{ scale }})
     )
 {%- endmacro %}
 

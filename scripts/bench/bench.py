@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from courses import measure_courses
 from ctr import measure_ctr
 from days import measure_days
 from events import measure_events
@@ -33,6 +34,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "loads": measure_loads,
     "events": measure_events,
     "ctr": measure_ctr,
+    "courses": measure_courses,
     "days": measure_days,
 }
 

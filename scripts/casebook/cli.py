@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,8 +21,12 @@ from casebook.errors import CasebookError
 from casebook.settings import Settings, find_settings
 
 if TYPE_CHECKING:
+    import duckdb
+
     from casebook.build import BuildResult, Problem
     from casebook.load import LoadReport
+    from casebook.parameters import BadQuestionError
+    from casebook.query import Query
     from casebook.replay import ReplayReport
 
 SHOWN = 5
@@ -33,6 +37,7 @@ CTR_ARGUMENTS = {
     "product": "--product",
     "platform": "--platform",
 }
+RECOMMEND_ARGUMENTS = {"user_id": "USER_ID", "threshold": "--threshold"}
 
 app = typer.Typer(
     name="casebook",
@@ -244,7 +249,10 @@ def replay(
 @app.command()
 def trace(
     table: Annotated[str, typer.Argument(help="A mart whose rows carry their origin, as votes.")],
-    key: Annotated[str, typer.Argument(help="The value of the mart's key, its first column.")],
+    key: Annotated[
+        list[str],
+        typer.Argument(help="The mart's key: the value of its first column, its second and so on."),
+    ],
     raw: Raw = None,
     lake: Lake = None,
     warehouse: Warehouse = None,
@@ -290,14 +298,8 @@ def ctr(
     warehouse: Warehouse = None,
 ) -> None:
     """Print the click-through rate of each product by interval and platform."""
-    from casebook.ctr import (
-        COLUMNS,
-        BadQuestionError,
-        ask,
-        has_click_through_rates,
-        platforms_with_views,
-        read_question,
-    )
+    from casebook.ctr import has_click_through_rates, platforms_with_views, read_question
+    from casebook.parameters import BadQuestionError
     from casebook.warehouse import open_warehouse
 
     settings = find_settings(warehouse=warehouse)
@@ -318,13 +320,32 @@ def ctr(
         try:
             question = read_question(given, platforms_with_views(connection))
         except BadQuestionError as error:
-            problem = error.problems[0]
-            name = CTR_ARGUMENTS[problem.parameter]
-            raise typer.BadParameter(
-                f"{problem.sent!r}; expected: {problem.expected}", param_hint=name
-            ) from error
-        batches = ask(connection, question)
-        _print_rows(list(COLUMNS), (map(_shown, row) for rows in batches for row in rows))
+            raise _wrong_usage(error, CTR_ARGUMENTS) from error
+        _print_answer(connection, question.query)
+
+
+@app.command()
+def recommend(
+    user_id: Annotated[str, typer.Argument(help="The id of the user.")],
+    threshold: Annotated[
+        str | None,
+        typer.Option("--threshold", help="What a rating has to be above, 0 to 5; 4.5 by default."),
+    ] = None,
+    warehouse: Warehouse = None,
+) -> None:
+    """Print the courses that are recommended to a user, best first."""
+    from casebook.offers import RECOMMENDATIONS, find_columns, read_question
+    from casebook.parameters import BadQuestionError
+    from casebook.warehouse import open_warehouse
+
+    settings = find_settings(warehouse=warehouse)
+    with open_warehouse(settings.warehouse) as connection:
+        columns = find_columns(connection, RECOMMENDATIONS, settings.warehouse)
+        try:
+            question = read_question(RECOMMENDATIONS, {"user_id": user_id, "threshold": threshold})
+        except BadQuestionError as error:
+            raise _wrong_usage(error, RECOMMEND_ARGUMENTS) from error
+        _print_answer(connection, question.query(columns))
 
 
 @app.command()
@@ -597,17 +618,18 @@ def _print_rejects(rows: list[tuple[str, str, str, int]]) -> None:
 
 
 def _print_summary(settings: Settings) -> None:
-    from casebook.warehouse import open_warehouse, outlier_weeks, rejects, rows_per_mart
+    from casebook.highlights import highlights
+    from casebook.warehouse import open_warehouse, rejects, rows_per_mart
 
     with open_warehouse(settings.warehouse) as connection:
         marts = rows_per_mart(connection)
-        weeks = outlier_weeks(connection) if "blog_analysis.outlier_weeks" in marts else []
+        shown = list(highlights(connection, marts))
         rejected = rejects(connection) if "audit.rejected_rows" in marts else []
     out.print(f"\n[bold green]published[/] {settings.warehouse}")
     _print_rows(["mart", "rows"], [(name, _number(rows)) for name, rows in marts.items()])
-    if weeks:
-        out.print(f"\n[bold]{len(weeks)} outlier weeks[/], the first:")
-        _print_rows(["Year", "WeekNumber", "VoteCount"], weeks[:SHOWN])
+    for heading, columns, rows in shown:
+        out.print(f"\n[bold]{heading}[/]:")
+        _print_rows(list(columns), (tuple(map(_shown, row)) for row in rows))
     if rejected:
         total = sum(number for *_, number in rejected)
         reasons = Counter[tuple[str, str]]()
@@ -637,6 +659,18 @@ def _print_problems(problems: Iterable[Problem]) -> None:
         err.print(f"{problem.kind} {problem.name}: {_one_line(problem.message)}", markup=False)
         if problem.table:
             err.print(f"    its wrong rows: {problem.table}", markup=False)
+
+
+def _wrong_usage(error: BadQuestionError, arguments: Mapping[str, str]) -> typer.BadParameter:
+    """What to say of the first argument that is wrong, by its name on the command line."""
+    problem = error.problems[0]
+    said = f"{problem.sent!r}; expected: {problem.expected}"
+    return typer.BadParameter(said, param_hint=arguments[problem.parameter])
+
+
+def _print_answer(connection: duckdb.DuckDBPyConnection, query: Query) -> None:
+    rows = (map(_shown, row) for batch in query.texts(connection) for row in batch)
+    _print_rows([column.name for column in query.columns], rows)
 
 
 def _shown(value: object) -> str:

@@ -7,61 +7,64 @@ is given and passes it on. What a client sends is bound as a parameter and never
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from casebook.parameters import BadQuestionError, Kind, Reader, one_of, text, whole_number
+from casebook.query import Column, Query
+
 if TYPE_CHECKING:
     import duckdb
 
-COLUMNS = ("timestamp", "platform", "product", "CTR")
 MOST_INTERVALS = 1_000_000
 LONGEST_PRODUCT = 200
-BATCH = 5_000
 
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
-TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
-WHOLE_NUMBER = re.compile(r"[0-9]+")
+TIME_DIGITS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+TIME_PATTERN = (
+    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
+)
 
-# Texts as they are to be shown: a decimal that passes through a double would lose its zeros.
-QUERY = f"""
-select
-    strftime(interval_start_at, '{TIME_FORMAT}'),
-    platform,
-    product_id,
-    cast(ctr as varchar)
-from storefront.ctr($start_at, $end_at, $minutes, product := $product, platform := $platform)
+COLUMNS = (
+    Column("timestamp", "TIMESTAMP", "Start of the interval, in GMT−03:00.", is_required=True),
+    Column("platform", "VARCHAR", is_required=True),
+    Column("product", "VARCHAR", is_required=True),
+    Column(
+        "CTR", "DECIMAL(18,4)", "Written with four decimals, rounded half up; null without views."
+    ),
+)
+ROWS_SQL = """
+from (
+    select
+        interval_start_at as "timestamp",
+        platform,
+        product_id as product,
+        ctr as "CTR"
+    from storefront.ctr($start_at, $end_at, $minutes, product := $product, platform := $platform)
+) as answer
 """
 
-Row = tuple[str, str, str, str | None]
+
+def _read_time(value: object) -> datetime | None:
+    if not isinstance(value, str) or not TIME_DIGITS.fullmatch(value):
+        return None
+    try:
+        return datetime.strptime(value, TIME_FORMAT)
+    except ValueError:
+        return None
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with one parameter.
-
-    Attributes:
-        parameter: its name.
-        sent: the value that was given; None where there was none.
-        expected: what it has to be.
-    """
-
-    parameter: str
-    sent: object
-    expected: str
-
-    def __str__(self) -> str:
-        given = "is missing" if self.sent is None else f"was {self.sent!r}"
-        return f"{self.parameter} {given}; expected: {self.expected}"
-
-
-class BadQuestionError(Exception):
-    """A question that cannot be answered, with everything that is wrong with it."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(map(str, problems)))
+TIME = Kind(
+    "a time in GMT−03:00, written as 2016-01-03 13:55:00",
+    {"type": "string", "pattern": TIME_PATTERN},
+    _read_time,
+)
+MINUTES = whole_number("a whole number of minutes, 1 or more", least=1, most=None)
+PRODUCT = text(
+    "a product's code, such as 20008657_002, or nothing for all products", LONGEST_PRODUCT
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,11 @@ class Question:
     product: str | None = None
     platform: str | None = None
 
+    @property
+    def query(self) -> Query:
+        """Its SQL: rates sorted by interval, platform and product."""
+        return Query(COLUMNS, ROWS_SQL, vars(self))
+
 
 def read_question(given: Mapping[str, object], platforms: Sequence[str]) -> Question:
     """The question that someone asks by named values, all of them checked.
@@ -95,12 +103,13 @@ def read_question(given: Mapping[str, object], platforms: Sequence[str]) -> Ques
         BadQuestionError: if a value is missing, malformed or unknown, the end is not after the
             start, there would be more than a million intervals, or a name is none of the above.
     """
-    reader = _Reader(given)
-    start_at = reader.time("startTimestamp")
-    end_at = reader.time("endTimestamp")
-    minutes = reader.minutes("aggregation")
-    product = reader.product("product")
-    platform = reader.one_of("platform", platforms)
+    reader = Reader(given)
+    start_at = reader.take("startTimestamp", TIME, is_required=True)
+    end_at = reader.take("endTimestamp", TIME, is_required=True)
+    minutes = reader.take("aggregation", MINUTES, is_required=True)
+    product = reader.take("product", PRODUCT)
+    known = one_of(f"one of {', '.join(platforms)}, or nothing for all of them", platforms)
+    platform = reader.take("platform", known)
     reader.no_others()
     if start_at and end_at:
         if end_at <= start_at:
@@ -136,100 +145,3 @@ def platforms_with_views(connection: duckdb.DuckDBPyConnection) -> tuple[str, ..
         " order by platform"
     )
     return tuple(platform for (platform,) in found.fetchall())
-
-
-def ask(connection: duckdb.DuckDBPyConnection, question: Question) -> Iterator[list[Row]]:
-    """Click-through rates, sorted by interval, platform and product.
-
-    Args:
-        connection: to the warehouse; it is busy until the last rows are fetched.
-        question: what is asked.
-
-    Yields:
-        Up to 5,000 rows at a time: start of the interval, platform, product and rate, as texts.
-    """
-    answer = connection.execute(
-        QUERY,
-        {
-            "start_at": question.start_at,
-            "end_at": question.end_at,
-            "minutes": question.minutes,
-            "product": question.product,
-            "platform": question.platform,
-        },
-    )
-    while rows := answer.fetchmany(BATCH):
-        yield rows
-
-
-class _Reader:
-    """Takes values one by one, and collects what is wrong with them."""
-
-    def __init__(self, given: Mapping[str, object]) -> None:
-        self.given = given
-        self.problems: list[Problem] = []
-        self.known: list[str] = []
-
-    def expect(self, name: str, expected: str) -> None:
-        self.problems.append(Problem(name, self.given.get(name), expected))
-
-    def time(self, name: str) -> datetime | None:
-        value = self._value(name)
-        if isinstance(value, str) and TIME.fullmatch(value):
-            try:
-                return datetime.strptime(value, TIME_FORMAT)
-            except ValueError:
-                pass
-        self.expect(name, "a time in GMT−03:00, written as 2016-01-03 13:55:00")
-        return None
-
-    def minutes(self, name: str) -> int | None:
-        value = self._value(name)
-        number = None
-        if isinstance(value, str) and WHOLE_NUMBER.fullmatch(value):
-            # Twenty digits are longer than any range; Python refuses to read thousands.
-            number = int(value.lstrip("0")[:20] or 0)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            number = value
-        elif isinstance(value, float) and value.is_integer():
-            number = int(value)
-        if number is not None and number >= 1:
-            return number
-        self.expect(name, "a whole number of minutes, 1 or more")
-        return None
-
-    def product(self, name: str) -> str | None:
-        value = self._value(name)
-        if value is None:
-            return None
-        if isinstance(value, str) and 1 <= len(value) <= LONGEST_PRODUCT and _is_text(value):
-            return value
-        self.expect(name, "a product's code, such as 20008657_002, or nothing for all products")
-        return None
-
-    def one_of(self, name: str, known: Sequence[str]) -> str | None:
-        value = self._value(name)
-        if value is None:
-            return None
-        if isinstance(value, str) and value in known:
-            return value
-        self.expect(name, f"one of {', '.join(known)}, or nothing for all of them")
-        return None
-
-    def no_others(self) -> None:
-        for name in self.given:
-            if name not in self.known:
-                self.expect(name, f"no such parameter; there are {', '.join(self.known)}")
-
-    def _value(self, name: str) -> object:
-        self.known.append(name)
-        return self.given.get(name)
-
-
-def _is_text(value: str) -> bool:
-    """Whether it can be written as UTF-8: JSON can hold halves of characters."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

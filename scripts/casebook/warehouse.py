@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,29 +142,32 @@ def rejected_records(
         yield from rows
 
 
-def trace(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> list[Origin]:
+def trace(connection: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) -> list[Origin]:
     """The raw records behind the rows of a mart that have a key.
 
     Args:
         connection: to the warehouse.
         table: a mart that carries its rows' origin, as `votes` or `blog_analysis.votes`.
-        key: the value of its key, its first column.
+        key: the values of its key: of its first column, its second and so on.
 
     Raises:
-        CasebookError: if there is no such mart, it carries no origin, no row has that key, or
-            the lake is not where it was when the warehouse was built.
+        CasebookError: if there is no such mart, several have that name, it carries no origin or
+            fewer columns, no row has that key, or the lake is not where it was when the warehouse
+            was built.
     """
     import duckdb
 
-    schema, name, key_column, key_type = _traceable(connection, table)
-    rows = connection.execute(
-        f'select * from "{schema}"."{name}" where "{key_column}" = try_cast(? as {key_type})', [key]
-    )
+    schema, name, key_columns = _traceable(connection, table, len(key))
+    is_key = " and ".join(f'"{column}" = try_cast(? as {kind})' for column, kind in key_columns)
+    rows = connection.execute(f'select * from "{schema}"."{name}" where {is_key}', list(key))
     columns = [column[0] for column in rows.description]
     found = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
     if not found:
         raise CasebookError(
-            f"{schema}.{name} has no row whose {key_column} is {key}",
+            f"{schema}.{name} has no row whose "
+            + " and ".join(
+                f"{column} is {value}" for (column, _), value in zip(key_columns, key, strict=True)
+            ),
             fix="`casebook rejects --raw` shows the records that are in no mart",
         )
     origins = []
@@ -202,28 +205,43 @@ def trace(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> list[O
     return origins
 
 
-def _traceable(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[str, str, str, str]:
-    """Schema, name, key column and its type of a mart that carries `source_file`."""
-    marts = connection.execute(
+def _traceable(
+    connection: duckdb.DuckDBPyConnection, table: str, key_length: int
+) -> tuple[str, str, list[tuple[str, str]]]:
+    """Schema, name and the first columns with their types of a mart that carries `source_file`."""
+    columns = connection.execute(
         """
-        select origin.table_schema, origin.table_name, key.column_name, key.data_type
-        from information_schema.columns as origin
-        inner join information_schema.columns as key
-            on
-                origin.table_schema = key.table_schema
-                and origin.table_name = key.table_name
-                and key.ordinal_position = 1
+        select table_schema, table_name, column_name, data_type
+        from information_schema.columns
         where
-            origin.column_name = 'source_file'
-            and origin.table_schema not in ('audit', 'staging', 'intermediate')
-            and origin.table_schema not like 'raw_%'
-        order by all
+            table_schema not in ('audit', 'staging', 'intermediate')
+            and table_schema not like 'raw_%'
+        order by table_schema, table_name, ordinal_position
         """
     ).fetchall()
-    for schema, name, key_column, key_type in marts:
-        if table in (name, f"{schema}.{name}"):
-            return schema, name, key_column, key_type
-    known = ", ".join(f"{schema}.{name}" for schema, name, *_ in marts) or "none yet"
-    raise CasebookError(
-        f"{table} is no mart whose rows carry their origin", fix=f"the marts that do: {known}"
-    )
+    marts: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for schema, name, column, kind in columns:
+        marts.setdefault((schema, name), []).append((column, kind))
+    traceable = {
+        mart: found
+        for mart, found in marts.items()
+        if "source_file" in (column for column, _ in found)
+    }
+    named = [mart for mart in traceable if table in (mart[1], ".".join(mart))]
+    if len(named) > 1:
+        both = " and ".join(".".join(mart) for mart in named)
+        raise CasebookError(f"{table} is the name of {both}", fix="name the schema, too")
+    if not named:
+        known = ", ".join(map(".".join, traceable)) or "none yet"
+        raise CasebookError(
+            f"{table} is no mart whose rows carry their origin", fix=f"the marts that do: {known}"
+        )
+    (mart,) = named
+    names = [column for column, _ in traceable[mart]]
+    most = names.index("source_file")
+    if key_length > most:
+        raise CasebookError(
+            f"{'.'.join(mart)} has no key of {key_length} columns",
+            fix=f"give values of its first columns: {', '.join(names[:most])}",
+        )
+    return *mart, traceable[mart][:key_length]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from marts import build_marts
 from shop import Shop, build_shop, random_shop
 from workbench import Workbench
 
@@ -25,3 +26,9 @@ def shop() -> Shop:
 def built_shop(tmp_path_factory, shop) -> Workbench:
     """The warehouse of that shop. Tests may read it, or copy it, and leave it as it is."""
     return build_shop(tmp_path_factory.mktemp("shop"), shop)
+
+
+@pytest.fixture(scope="session")
+def built_marts(tmp_path_factory, shop) -> Workbench:
+    """A warehouse with all that the API can be asked for, to be left as it is, too."""
+    return build_marts(tmp_path_factory.mktemp("marts"), shop)

@@ -22,12 +22,16 @@ def test_the_benchmark_prints_every_comparison_and_writes_it_as_json(tmp_path):
     folder, result = tmp_path / "bench", tmp_path / "result.json"
 
     options = ("--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result))
-    done = bench(*options, "--only", "votes", "--only", "loads", "--only", "events")
+    asked = (("--only", section) for section in ("votes", "loads", "events", "courses"))
+    done = bench(*options, *(part for pair in asked for part in pair))
 
     assert done.returncode == 0, done.stderr
     sections = json.loads(result.read_text())["sections"]
     check_loads(sections["loads"], done.stdout)
     assert [line["against"] for line in sections["events"]["lines"]] == ["bare script"] * 2
+    against = [line["against"] for line in sections["courses"]["lines"] if line["theirs"]]
+    assert against == ["bare script", "bare script", "all pairs"]
+    assert "Both recommend the same 1,200 courses" in done.stdout
     votes = sections["votes"]
     compared = {(line["name"], line["against"]) for line in votes["lines"]}
     assert compared == {

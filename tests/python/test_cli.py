@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
+from casebook.errors import CasebookError
+from casebook.warehouse import trace
 from workbench import Workbench, project_with, vote
 
 COMMANDS = (
@@ -16,6 +19,7 @@ COMMANDS = (
     "replay",
     "trace",
     "ctr",
+    "recommend",
     "serve",
     "declare",
     "sample",
@@ -100,6 +104,23 @@ def test_trace_shows_the_file_the_record_and_the_original_text(bench: Workbench)
     assert "no row whose vote_id is 9" in bench.casebook("trace", "votes", "9", status=1).stderr
     missing = bench.casebook("trace", "nothing", "9", status=1).stderr
     assert "the marts that do: blog_analysis.votes" in missing
+    assert "record           2" in bench.casebook("trace", "votes", "2", "102").stdout
+    other = bench.casebook("trace", "votes", "2", "103", status=1).stderr
+    assert "no row whose vote_id is 2 and post_id is 103" in other
+    too_long = bench.casebook("trace", "votes", *"123456789", status=1).stderr
+    assert "no key of 9 columns" in too_long
+    assert "its first columns: vote_id, post_id, vote_type_id, vote_type," in too_long
+
+
+def test_a_name_that_two_marts_have_is_not_guessed_at(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "warehouse.db")) as connection:
+        for schema in ("movies", "music_store"):
+            connection.execute(f"create schema {schema}")
+            connection.execute(
+                f"create table {schema}.genres as select 1 as genre_id, 'a.csv' as source_file"
+            )
+        with pytest.raises(CasebookError, match=r"movies\.genres and music_store\.genres"):
+            trace(connection, "genres", ["1"])
 
 
 def test_rejects_counts_by_file_and_reason_and_shows_the_text(bench: Workbench) -> None:

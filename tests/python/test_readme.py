@@ -18,15 +18,20 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
 import typer.main
 from casebook.cli import app
+from casebook.highlights import highlights
+from casebook.offers import OFFERS
+from casebook.warehouse import rows_per_mart
 from shop import serving
 from workbench import PROJECT, Workbench
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PROSE = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
+SCHEMAS = "audit|blog_analysis|courses|movies|music_store|storefront"
 PARTS = ("analyses", "docs", "macros", "models", "seeds", "tests")
 
 
@@ -102,13 +107,20 @@ def test_a_query_answers(clone, query) -> None:
 
 
 def test_the_output_shown_is_that_of_the_sample(clone) -> None:
-    shown = dict(re.findall(r"^((?:audit|blog_analysis|storefront)\.\w+) +([\d,]+)$", README, re.M))
+    shown = dict(
+        re.findall(r"^((?:audit|blog_analysis|storefront|movies)\.\w+) +([\d,]+)$", README, re.M)
+    )
     assert shown
     for table, rows in shown.items():
         assert clone.query(f"select count(*) from {table}") == [(int(rows.replace(",", "")),)]
     weeks = re.findall(r"^(\d{4}) {2}(\d+) +(\d+)$", README, re.M)
     first = clone.query(f"from blog_analysis.outlier_weeks limit {len(weeks)}")
     assert [tuple(map(int, week)) for week in weeks] == first
+    with duckdb.connect(str(clone.warehouse), read_only=True) as connection:
+        for heading, columns, rows in highlights(connection, rows_per_mart(connection)):
+            if f"\n{heading}:\n" in README:
+                text = " +".join(columns) + "\n" + " +".join(re.escape(str(one)) for one in rows[0])
+                assert re.search(f"^{heading}:\n{text}$", README, re.M), heading
     reasons = re.findall(r"^(rejected|quarantined) {2,}(\S.*?) {2,}(\d+)$", README, re.M)
     for stage, reason, records in reasons:
         counted = clone.query(
@@ -120,13 +132,13 @@ def test_the_output_shown_is_that_of_the_sample(clone) -> None:
 
 
 def test_the_tables_that_it_names_are_those_of_the_warehouse(clone) -> None:
-    row = r"^\| `((?:audit|blog_analysis|storefront)\.\w+)` \| (table|view) \|"
+    row = r"^\| `((?:audit|blog_analysis|storefront|movies)\.\w+)` \| (table|view) \|"
     named = dict(re.findall(row, README, re.M))
     own = {Path(block.file).stem for block in BLOCKS if block.file}
     kinds = {"BASE TABLE": "table", "VIEW": "view"}
     built = clone.query(
         "select table_schema, table_name, table_type from information_schema.tables"
-        " where table_schema in ('audit', 'blog_analysis', 'storefront')"
+        " where table_schema in ('audit', 'blog_analysis', 'storefront', 'movies')"
     )
     assert named == {f"{s}.{t}": kinds[kind] for s, t, kind in built if t not in own}
 
@@ -137,6 +149,14 @@ def test_every_command_of_the_program_is_in_it_and_every_one_in_it_exists() -> N
     in_text = re.findall(r"`casebook ([a-z]\w*)", README)
     assert set(in_blocks) == commands
     assert set(in_text) <= commands
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=lambda offer: offer.path)
+def test_every_mart_over_http_is_in_it_with_its_parameters_and_an_example(offer) -> None:
+    given = [one for one in offer.parameters if not offer.is_in_path(one)]
+    names = ", ".join(f"`{one.name}`" for one in given)
+    assert f"| `{offer.path}` | {offer.row} | {names} |" in README.splitlines()
+    assert any(f"'http://127.0.0.1:8000{offer.example}'" in script for script in SCRIPTS)
 
 
 def test_every_make_target_in_it_exists_and_every_one_is_in_it() -> None:

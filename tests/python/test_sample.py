@@ -1,6 +1,6 @@
 """What the sample reports of votes is what an independent, plain reading of its files finds.
 
-The storefront's files are read in test_sample_storefront.py.
+The files of other sources are read in test_sample_<source>.py.
 """
 
 from __future__ import annotations
@@ -8,14 +8,17 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sqlite3
+import tempfile
 from collections import Counter, defaultdict
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 from casebook.errors import CasebookError
-from casebook.sample import write_sample, write_votes, write_votes_of_day
+from casebook.sample import SOURCES, write_sample, write_votes, write_votes_of_day
 
 COMMITTED = Path(__file__).parents[2] / "sample"
 REQUIRED = ("Id", "PostId", "VoteTypeId", "CreationDate")
@@ -133,10 +136,25 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def unpacked(files: dict[str, bytes]) -> dict[str, bytes]:
-    return {
-        name: gzip.decompress(data) if name.endswith(".gz") else data
-        for name, data in files.items()
-    }
+    return {name: unpack(name, data) for name, data in files.items()}
+
+
+def unpack(name: str, data: bytes) -> bytes:
+    if name.endswith(".db"):
+        return dump(data)
+    return gzip.decompress(data) if name.endswith(".gz") else data
+
+
+def dump(data: bytes) -> bytes:
+    """The tables of a database, and what is in them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "copy.db")
+        path.write_bytes(data)
+        with closing(sqlite3.connect(path)) as database:
+            database.text_factory = bytes
+            tables = database.execute("select name, sql from sqlite_master order by 1").fetchall()
+            rows = [database.execute(f"select * from {n.decode()}").fetchall() for n, _ in tables]
+    return repr((tables, rows)).encode()
 
 
 @pytest.fixture(scope="module")
@@ -182,11 +200,17 @@ def test_the_same_bytes_every_time(tmp_path):
 
 
 def test_the_committed_sample_is_what_is_written_now(tmp_path):
-    """Compressed files are compared unpacked: not every zlib packs alike."""
+    """Compressed files are compared unpacked, and a database by its rows: not all pack alike."""
     write_sample(tmp_path)
     committed = content(COMMITTED)
     assert unpacked(committed) == unpacked(content(tmp_path))
-    for source, size_bytes in (("blog", 600_000), ("storefront", 300_000)):
+    for source, size_bytes in (
+        ("blog", 600_000),
+        ("storefront", 300_000),
+        ("movies", 150_000),
+        ("music_store", 150_000),
+        ("courses", 150_000),
+    ):
         sizes = [len(data) for name, data in committed.items() if name.startswith(f"{source}/")]
         assert 0 < sum(sizes) < size_bytes, source
 
@@ -275,8 +299,8 @@ def test_a_foreign_folder_is_refused(tmp_path):
 def test_what_a_killed_run_left_is_written_over(tmp_path):
     (votes_in(tmp_path) / "2018").mkdir(parents=True)
     (votes_in(tmp_path) / "2018" / ".votes_2018.jsonl.part").write_text("half")
-    report = write_sample(tmp_path, 0.1)
-    assert len(content(tmp_path)) == sum(table.files for table in report.tables)
+    write_sample(tmp_path, 0.1)
+    assert set(content(tmp_path)) == {name for source in SOURCES for name in source.FILES}
 
 
 @pytest.mark.parametrize("scale", [0, -1, float("inf"), float("nan")])

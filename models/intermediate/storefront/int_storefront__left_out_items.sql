@@ -16,14 +16,16 @@ left_out as (
         source_file,
         'product_events' as table_name,
         'not_a_product_view' as reason,
-        other_kind as kind
+        other_kind as kind,
+        'left_out' as counted_as
     from events
     union all
     select
         source_file,
         'order_items' as table_name,
         'excluded_order_status' as reason,
-        order_status as kind
+        order_status as kind,
+        outcome as counted_as
     from order_items
     where outcome = 'left_out'
     union all
@@ -31,7 +33,8 @@ left_out as (
         source_file,
         'order_items' as table_name,
         'platform_without_views' as reason,
-        platform as kind
+        platform as kind,
+        outcome as counted_as
     from order_items
     where
         outcome = 'kept'
@@ -44,6 +47,7 @@ select
     table_name,
     reason,
     kind,
+    counted_as,
     count(*) as items
 from left_out
-group by source_file, table_name, reason, kind
+group by source_file, table_name, reason, kind, counted_as

@@ -3,9 +3,8 @@
 with
 
 left_out as (
-    {% for case in var('cases_that_leave_out') -%}
-        select * from {{ ref('int_' ~ case ~ '__left_out_items') }}
-        {{ 'union all' if not loop.last }}
+    {% if var('cases_that_leave_out') -%}
+        {{ union_of_cases('left_out_items') }}
     {%- else -%}
         select
             cast(null as {{ type_string() }}) as source_file,
@@ -13,9 +12,10 @@ left_out as (
             cast(null as {{ type_string() }}) as table_name,
             cast(null as {{ type_string() }}) as reason,
             cast(null as {{ type_string() }}) as kind,
+            cast(null as {{ type_string() }}) as counted_as,
             cast(null as {{ type_bigint() }}) as items
         where false
-    {%- endfor %}
+    {%- endif %}
 )
 
 select
@@ -24,5 +24,6 @@ select
     table_name,
     reason,
     kind,
+    counted_as,
     items
 from left_out

@@ -1,4 +1,4 @@
-"""Answers as bytes: JSON and CSV of click-through rates, piece by piece, and JSON of errors."""
+"""Answers as bytes: rows as JSON or CSV, piece by piece, and errors as JSON."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from casebook.api.requests import JSON
-from casebook.ctr import COLUMNS, Problem, Row
+from casebook.parameters import Problem
+from casebook.query import Query, Row
 
 LONGEST_SHOWN = 200
 
 
-def encode(batches: Iterable[Sequence[Row]], media: str) -> Iterator[bytes]:
-    """Click-through rates in a format, one piece for each batch of rows.
+def encode(query: Query, batches: Iterable[Sequence[Row]], media: str) -> Iterator[bytes]:
+    """The answer to a question in a format, one piece for each batch of rows.
 
-    In JSON a rate is a number with four decimals, as the warehouse has it: `0.0150`. It never is a
-    double on the way.
+    Args:
+        query: what was asked.
+        batches: its rows, as objects for JSON and as texts for CSV.
+        media: the format.
     """
-    return _json(batches) if media == JSON else _csv(batches)
+    return _json(batches) if media == JSON else _csv(query, batches)
 
 
 def error_body(error: str, problems: Sequence[Problem] = (), fix: str = "") -> dict[str, Any]:
@@ -50,20 +52,16 @@ def error_body(error: str, problems: Sequence[Problem] = (), fix: str = "") -> d
 def _json(batches: Iterable[Sequence[Row]]) -> Iterator[bytes]:
     before = "["
     for rows in batches:
-        text = ",\n".join(
-            f'{{"timestamp":"{timestamp}","platform":{quoted(platform)},'
-            f'"product":{quoted(product)},"CTR":{rate or "null"}}}'
-            for timestamp, platform, product, rate in rows
-        )
+        text = ",\n".join([row for (row,) in rows])
         yield f"{before}{text}".encode()
         before = ",\n"
     yield b"[]\n" if before == "[" else b"]\n"
 
 
-def _csv(batches: Iterable[Sequence[Row]]) -> Iterator[bytes]:
+def _csv(query: Query, batches: Iterable[Sequence[Row]]) -> Iterator[bytes]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow([column.name for column in query.columns])
     for rows in batches:
         writer.writerows(rows)
         yield text.getvalue().encode()

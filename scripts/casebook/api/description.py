@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from casebook.api.requests import CSV, JSON
-from casebook.ctr import LONGEST_PRODUCT, MOST_INTERVALS
+from casebook.ctr import COLUMNS, MINUTES, MOST_INTERVALS, PRODUCT, TIME
+from casebook.offers import BUILD_ID, LIMIT, MOST_ROWS, OFFSET, Offer, Parameter
+from casebook.query import Column
 
 ABOUT = """\
-Click-through rates of a storefront, from the warehouse that Casebook published last.
+Answers from the warehouse that Casebook published last: click-through rates, and rows of marts.
 
 A build that is published while the server runs is served from the next request on. Every answer
-names the build that it is from in the header `Casebook-Build`.
+names the build that it is from in the header `Casebook-Build`, and its `ETag` begins with the same.
 """
 
+CTR_TITLE = "Click-through rates by interval"
 CTR_ABOUT = f"""\
 Purchases over product views, for each product on each platform in each interval that had a view or
 a purchase; sorted by interval, platform and product. Intervals are counted from `startTimestamp`;
@@ -22,35 +28,45 @@ intervals at most. A product that nobody knows has no rates: the answer is empty
 
 The answer is JSON, or CSV with `Accept: {CSV}`. Long answers are streamed.
 """
+FORMATS_ABOUT = f"""\
+The answer is JSON, or CSV with `Accept: {CSV}`; a row has the columns of the mart, and its numbers
+are written as the warehouse has them. Long answers are streamed.
+"""
+PAGES_ABOUT = f"""\
+Without `limit`, which may be {MOST_ROWS:,}, all rows are sent. With it the header `Link` leads to
+the first, the previous and the next page. `Casebook-Total-Rows` counts the rows of all pages. Pages
+neither overlap nor leave gaps as long as they are from the same build, which `build` sees to.
+"""
+PAGES = {
+    "/health": "Which build is served",
+    "/docs": "What can be asked, as a page",
+    "/openapi.json": "What can be asked, as OpenAPI",
+}
 
-TIME_PATTERN = (
-    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
-)
-START, END, PRODUCT = "2016-01-03 13:55:00", "2016-01-04 13:55:00", "20013509_825"
-ETAG = '"0cc175b9c0f1b6a831c399e269772661"'
-BUILD_ID = "4ec5cdb7-51f3-495d-a394-436911958b1d"
+START, END, PRODUCT_CODE = "2016-01-03 13:55:00", "2016-01-04 13:55:00", "20013509_825"
+BUILD = "4ec5cdb7-51f3-495d-a394-436911958b1d"
+ETAG = f'"{BUILD}-0cc175b9c0f1b6a831c399e269772661"'
 
-TIME = {"type": "string", "pattern": TIME_PATTERN}
 VALUES: dict[str, dict[str, Any]] = {
     "startTimestamp": {
-        "schema": TIME,
+        "schema": TIME.schema,
         "description": "Start of the range and of its first interval, in GMT−03:00.",
         "example": START,
     },
     "endTimestamp": {
-        "schema": TIME,
+        "schema": TIME.schema,
         "description": "End of the range, after its start, in GMT−03:00. It is not in the range.",
         "example": END,
     },
     "aggregation": {
-        "schema": {"type": "integer", "minimum": 1},
+        "schema": MINUTES.schema,
         "description": "Length of an interval, in whole minutes.",
         "example": 60,
     },
     "product": {
-        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_PRODUCT},
+        "schema": PRODUCT.schema,
         "description": "The code of one product; all products without it.",
-        "example": PRODUCT,
+        "example": PRODUCT_CODE,
     },
     "platform": {
         "schema": {"type": "string"},
@@ -62,14 +78,14 @@ REQUIRED = ("startTimestamp", "endTimestamp", "aggregation")
 
 HEADERS: dict[str, Any] = {
     "Casebook-Build": {
-        "description": "The build that is served, as in audit.builds.",
+        "description": "The build that answers, as in audit.builds; none before one is published.",
         "schema": {"type": "string"},
-        "example": BUILD_ID,
+        "example": BUILD,
     }
 }
 ANSWER_HEADERS: dict[str, Any] = HEADERS | {
     "ETag": {
-        "description": "Changes with the answer; send it back as If-None-Match.",
+        "description": "The build and a hash of the question; send it back as If-None-Match.",
         "schema": {"type": "string"},
         "example": ETAG,
     }
@@ -82,24 +98,38 @@ IF_NONE_MATCH = {
     "schema": {"type": "string"},
 }
 
-RATE = {
-    "type": "object",
-    "required": ["timestamp", "platform", "product", "CTR"],
-    "additionalProperties": False,
-    "properties": {
-        "timestamp": {
-            "type": "string",
-            "pattern": TIME_PATTERN,
-            "description": "Start of the interval, in GMT−03:00.",
-        },
-        "platform": {"type": "string"},
-        "product": {"type": "string"},
-        "CTR": {
-            "type": ["number", "null"],
-            "description": "Written with four decimals, rounded half up; null without views.",
-        },
+PAGE_HEADERS: dict[str, Any] = {
+    "Casebook-Total-Rows": {
+        "description": "How many rows there are on all pages.",
+        "schema": {"type": "integer"},
+        "example": 964,
+    },
+    "Link": {
+        "description": "Where the first, the previous and the next page are; only with `limit`.",
+        "schema": {"type": "string"},
+        "example": '</movies/genre-years?limit=100&offset=100>; rel="next"',
     },
 }
+PAGING: tuple[dict[str, Any], ...] = (
+    {
+        "name": "limit",
+        "schema": LIMIT.schema,
+        "description": "How many rows a page has; without it all rows are sent.",
+        "example": 100,
+    },
+    {
+        "name": "offset",
+        "schema": OFFSET.schema,
+        "description": "How many rows to pass over first.",
+        "example": 0,
+    },
+    {
+        "name": "build",
+        "schema": BUILD_ID.schema,
+        "description": "The id of the build that other pages are from; 409 if another is served.",
+    },
+)
+
 ERROR = {
     "type": "object",
     "required": ["error"],
@@ -129,27 +159,29 @@ def _reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _error(text: str, example: dict[str, Any], **more: object) -> dict[str, Any]:
+def _error(text: str, example: dict[str, Any]) -> dict[str, Any]:
     content = {JSON: {"schema": _reference("Error"), "example": example}}
-    return {"description": text, "content": content, **more}
+    return {"description": text, "headers": HEADERS, "content": content}
 
 
-ANSWER = {
-    "description": "The click-through rates.",
-    "headers": ANSWER_HEADERS,
-    "content": {
-        JSON: {
-            "schema": {"type": "array", "items": _reference("ClickThroughRate")},
-            "example": [
-                {"timestamp": START, "platform": "MobileWeb", "product": PRODUCT, "CTR": 0.0151}
-            ],
+def _rows(text: str, name: str, headers: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": text,
+        "headers": headers,
+        "content": {
+            JSON: {"schema": {"type": "array", "items": _reference(name)}},
+            CSV: {"schema": {"type": "string"}},
         },
-        CSV: {
-            "schema": {"type": "string"},
-            "example": f"timestamp,platform,product,CTR\n{START},MobileWeb,{PRODUCT},0.0151\n",
-        },
-    },
-}
+    }
+
+
+ANSWER = _rows("The click-through rates.", "ClickThroughRate", ANSWER_HEADERS)
+ANSWER["content"][JSON]["example"] = [
+    {"timestamp": START, "platform": "MobileWeb", "product": PRODUCT_CODE, "CTR": 0.0151}
+]
+ANSWER["content"][CSV]["example"] = (
+    f"timestamp,platform,product,CTR\n{START},MobileWeb,{PRODUCT_CODE},0.0151\n"
+)
 NOT_CHANGED = {"description": "The client has this answer already.", "headers": ANSWER_HEADERS}
 BAD = _error(
     "Something is missing, malformed, unknown or sent twice.",
@@ -163,7 +195,6 @@ BAD = _error(
             }
         ],
     },
-    headers=HEADERS,
 )
 NOT_ACCEPTABLE = _error(
     "The client takes neither of the two formats.",
@@ -173,6 +204,10 @@ UNAVAILABLE = _error(
     "Nothing that could answer is published yet, or there is not enough memory for this answer.",
     {"error": "warehouse.db: nothing is published yet", "fix": "run `casebook build`"},
 )
+OTHER_BUILD = _error(
+    "The page would be from another build than the one that was named.",
+    {"error": "another build is published now, which Casebook-Build names"},
+)
 TOO_LONG = _error("The body is too long.", {"error": "the body is longer than 65,536 bytes"})
 NOT_JSON = _error(
     "The body is not sent as JSON.",
@@ -180,7 +215,7 @@ NOT_JSON = _error(
 )
 
 CTR_GET: dict[str, Any] = {
-    "summary": "Click-through rates by interval",
+    "summary": CTR_TITLE,
     "description": CTR_ABOUT,
     "operation_id": "get_ctr",
     "responses": {
@@ -201,7 +236,7 @@ CTR_GET: dict[str, Any] = {
     },
 }
 CTR_POST: dict[str, Any] = {
-    "summary": "Click-through rates by interval, asked by a JSON object",
+    "summary": f"{CTR_TITLE}, asked by a JSON object",
     "description": CTR_ABOUT,
     "operation_id": "post_ctr",
     "responses": {
@@ -225,7 +260,7 @@ CTR_POST: dict[str, Any] = {
     },
 }
 HEALTH: dict[str, Any] = {
-    "summary": "Which build is served",
+    "summary": PAGES["/health"],
     "operation_id": "get_health",
     "responses": {
         200: {
@@ -235,7 +270,7 @@ HEALTH: dict[str, Any] = {
                 JSON: {
                     "schema": _reference("Health"),
                     "example": {
-                        "build_id": BUILD_ID,
+                        "build_id": BUILD,
                         "published_at": "2016-02-02T06:30:00Z",
                         "rows_per_mart": {"storefront.product_views": 47633},
                     },
@@ -262,8 +297,86 @@ HEALTH_BODY = {
 }
 
 
-def complete(described: dict[str, Any], platforms: tuple[str, ...] | None) -> dict[str, Any]:
-    """The description with its schemas, and with the platforms that the published build knows."""
+def index(offers: Sequence[Offer]) -> dict[str, str]:
+    """The addresses that there are, and what each answers."""
+    return {"/ctr": CTR_TITLE} | {offer.path: offer.title for offer in offers} | PAGES
+
+
+def of_offer(offer: Offer) -> dict[str, Any]:
+    """The description of an offer's address, without the columns, which a build has to say."""
+    about = [f"{offer.row[0].upper()}{offer.row[1:]}. {offer.about}", FORMATS_ABOUT]
+    headers, responses = ANSWER_HEADERS, {304: NOT_CHANGED, 400: BAD, 406: NOT_ACCEPTABLE}
+    parameters = [_parameter(offer, one) for one in offer.parameters]
+    if offer.is_paged:
+        about.append(PAGES_ABOUT)
+        headers = ANSWER_HEADERS | PAGE_HEADERS
+        responses[409] = OTHER_BUILD
+        parameters += [{"in": "query", "required": False, **one} for one in PAGING]
+    answer = _rows(f"O{offer.row[1:]}.", row_name(offer), headers)
+    return {
+        "summary": offer.title,
+        "description": "\n\n".join(about),
+        "operation_id": f"get_{_slug(offer)}",
+        "responses": {200: answer, **responses, 503: UNAVAILABLE},
+        "openapi_extra": {"parameters": [*parameters, IF_NONE_MATCH]},
+    }
+
+
+def row_name(offer: Offer) -> str:
+    """What the schema of an offer's rows is called."""
+    return f"{_slug(offer).title().replace('_', '')}Row"
+
+
+def _slug(offer: Offer) -> str:
+    return "_".join(re.findall(r"\w+", offer.path))
+
+
+def _parameter(offer: Offer, one: Parameter) -> dict[str, Any]:
+    default = {} if one.default is None else {"default": json.loads(one.default)}
+    return {
+        "name": one.name,
+        "in": "path" if offer.is_in_path(one) else "query",
+        "required": offer.is_required(one),
+        "schema": {**one.kind.schema, **default},
+        "description": one.about,
+        "example": one.example,
+    }
+
+
+def _row(columns: Sequence[Column] | None) -> dict[str, Any]:
+    """The schema of a row; of some row, where no build that has the columns is published."""
+    if columns is None:
+        return {"type": "object", "description": "No build that has this mart is published."}
+    return {
+        "type": "object",
+        "required": [column.name for column in columns],
+        "additionalProperties": False,
+        "properties": {column.name: _value(column) for column in columns},
+    }
+
+
+def _value(column: Column) -> dict[str, Any]:
+    if column.is_literal:
+        kinds = ("boolean", column.is_boolean), ("integer", column.is_whole_number)
+        kind = next((name for name, is_it in kinds if is_it), "number")
+    else:
+        kind = "string"
+    said = {"description": column.comment} if column.comment else {}
+    return {"type": kind if column.is_required else [kind, "null"], **said}
+
+
+def complete(
+    described: dict[str, Any],
+    platforms: Sequence[str] | None,
+    columns: Mapping[Offer, Sequence[Column] | None],
+) -> dict[str, Any]:
+    """The description with its schemas, and with what the published build says of them.
+
+    Args:
+        described: what the routes say.
+        platforms: those that have click-through rates; None where nobody knows.
+        columns: the columns of each offer; None where nobody knows.
+    """
     ctr = described["paths"]["/ctr"]
     parameters = ctr["get"]["parameters"]
     values = {name: {"description": value["description"]} for name, value in VALUES.items()}
@@ -285,6 +398,8 @@ def complete(described: dict[str, Any], platforms: tuple[str, ...] | None) -> di
         "additionalProperties": False,
         "properties": values,
     }
+    rate = _row(COLUMNS)
+    rate["properties"]["timestamp"] |= TIME.schema
     return {
         **described,
         "paths": {
@@ -294,9 +409,10 @@ def complete(described: dict[str, Any], platforms: tuple[str, ...] | None) -> di
         "components": {
             "schemas": {
                 "Question": question,
-                "ClickThroughRate": RATE,
+                "ClickThroughRate": rate,
                 "Health": HEALTH_BODY,
                 "Error": ERROR,
             }
+            | {row_name(offer): _row(known) for offer, known in columns.items()}
         },
     }

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from casebook.ctr import has_click_through_rates, platforms_with_views
 from casebook.errors import CasebookError
+from casebook.offers import Offer, find_columns
+from casebook.query import Column
 
 if TYPE_CHECKING:
     import duckdb
@@ -150,6 +152,17 @@ class Lease:
         self._cursors.append(cursor)
         return cursor
 
+    def columns(self, offer: Offer) -> tuple[Column, ...]:
+        """The columns that an offer has in this build.
+
+        Raises:
+            CasebookError: if the build lacks the mart, or a column that the offer needs.
+        """
+        known = self._opened.columns
+        if offer not in known:
+            known[offer] = find_columns(self.cursor(), offer, self._published.path.name)
+        return known[offer]
+
     def release(self) -> None:
         """Give the build back; more than once does no harm."""
         if self._is_released:
@@ -175,6 +188,7 @@ class _Open:
         self.identity = identity
         self.leases = 0
         self.is_retired = False
+        self.columns: dict[Offer, tuple[Column, ...]] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="casebook-serve-")
         try:
             self._connection = _connect(path, memory, threads, Path(self._folder.name))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl
 
-from casebook.ctr import BadQuestionError, Problem
+from casebook.parameters import BadQuestionError, Problem
 
 LARGEST_BODY = 65_536
 JSON, CSV = "application/json", "text/csv"
@@ -18,8 +18,12 @@ class NotAJsonObjectError(Exception):
     """A body that is not what it should be, and how."""
 
 
-def read_query(query: bytes) -> dict[str, object]:
-    """The values of a query string, by name.
+def read_query(query: bytes, path: Mapping[str, str] | None = None) -> dict[str, object]:
+    """The values of a query string and of the address itself, by name.
+
+    Args:
+        query: what stands behind the question mark.
+        path: the values that stand in the address.
 
     Raises:
         BadQuestionError: if a name comes twice, or the text is not UTF-8.
@@ -32,7 +36,7 @@ def read_query(query: bytes) -> dict[str, object]:
         expected = "names and values in percent-encoded UTF-8, each once"
         sent = query.decode(errors="replace")
         raise BadQuestionError([Problem("the query string", sent, expected)]) from error
-    return _once(pairs)
+    return _once([*(path or {}).items(), *pairs])
 
 
 def read_body(body: bytes) -> dict[str, object]:

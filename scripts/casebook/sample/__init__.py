@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from casebook.errors import CasebookError
-from casebook.sample import blog, storefront
+from casebook.sample import blog, courses, movies, music_store, storefront
 from casebook.sample.files import check_folder
 from casebook.sample.product_events import write_product_events
 from casebook.sample.report import SampleReport, TableReport
@@ -26,7 +26,7 @@ __all__ = [
     "write_votes_of_day",
 ]
 
-SOURCES = (blog, storefront)
+SOURCES = (blog, storefront, movies, music_store, courses)
 
 
 def write_sample(
@@ -41,9 +41,11 @@ def write_sample(
         out_dir: the folder to write to: none yet, an empty one, or an earlier sample, which is
             written over.
         scale: how many times the base number of records (5,000 votes; 3,500 messages of product
-            events, 200 orders, 300 order items). The files stay the same in number and grow. A
-            whole number multiplies each planted share exactly. Below 1 some kinds of bad records
-            do not occur.
+            events, 200 orders, 300 order items; 260 movies; 1,600 records of a music store; 100
+            courses, 1,900 ratings). The files stay the same in number and grow. A whole number
+            multiplies each planted share exactly, but for a music store's genres, media types,
+            playlists and employees, which stay as they are. Below 1 some kinds of bad records do
+            not occur; courses are never fewer than at scale 1.
         progress: called now and then with the records written so far and those to write in all.
 
     Returns:

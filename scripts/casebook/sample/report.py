@@ -16,7 +16,7 @@ class TableReport:
     Attributes:
         source: name of the dbt source.
         table: name of the raw table.
-        files: number of files, empty ones included.
+        files: number of files, empty ones included; a database is one for each of its tables.
         records: records in them; blank lines are none.
         quarantine_reasons: records that the loader cannot read, by its reason: `not_json`,
             `not_an_object`, `bad_bytes`, `wrong_field_count`, `text_after_quote`.

@@ -1,0 +1,13 @@
+-- Which genre has the shortest tracks on average?
+
+with
+
+genre_track_lengths as (
+    select * from {{ ref('genre_track_lengths') }}
+    where track_count > 0
+)
+
+select genre_name
+from genre_track_lengths
+order by average_milliseconds asc, genre_name asc, genre_id asc
+limit 1

@@ -1,0 +1,42 @@
+-- Grain: one row per landed playlist entry record.
+
+with
+
+source as (
+    select * from {{ source('music_store', 'playlist_track') }}
+),
+
+typed as (
+    select
+        {{ cast_integer('PlaylistId') }} as playlist_id,
+        {{ cast_integer('TrackId') }} as track_id,
+        PlaylistId,
+        TrackId,
+        _source_file as source_file,
+        _source_record as source_record,
+        _loaded_at as loaded_at
+    from source
+),
+
+judged as (
+    select
+        *,
+        {{ rejection_reason([
+            ('PlaylistId', 'playlist_id', 'an_integer', true),
+            ('TrackId', 'track_id', 'an_integer', true),
+        ]) }} as rejection_reason
+    from typed
+)
+
+select
+    playlist_id,
+    track_id,
+    source_file,
+    source_record,
+    loaded_at,
+    rejection_reason,
+    case
+        when rejection_reason is not null
+            then {{ json_record(['PlaylistId', 'TrackId']) }}
+    end as rejected_text
+from judged

@@ -1,0 +1,208 @@
+"""Marts for the API: some built from raw files, some made by hand with values that break easily."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import duckdb
+from shop import Shop
+from workbench import Workbench, project_with, vote
+
+ODD = 'n°7 "blue, très\\chic"\n\t100% %s {x} \u2028 🛒 \'; drop table movies.companies; --'
+LARGEST = 2**63 - 1
+
+# Of all models those that the API reads, apart from the marts that are made by hand.
+SELECTION = ("+ctr", "+outlier_weeks", "builds", "--indirect-selection", "cautious")
+
+# The columns of the contracts, which tests/python/test_marts_over_http.py holds them to.
+FACTS = """
+    movie_count bigint,
+    average_popularity decimal(18, 6),
+    total_budget decimal(38, 0),
+    total_revenue decimal(38, 0),
+    total_profit decimal(38, 0),
+    average_budget decimal(38, 6),
+    average_revenue decimal(38, 6),
+    average_profit decimal(38, 6),
+    known_budget_count bigint,
+    known_revenue_count bigint
+"""
+BY_HAND = f"""
+create schema movies;
+create table movies.genre_year_facts (
+    genre_id bigint not null, genre_name varchar, release_year integer, {FACTS}
+);
+create table movies.company_year_facts (
+    company_id bigint, company_name varchar, release_year integer, {FACTS}
+);
+create table movies.company_genre_year_releases (
+    company_id bigint,
+    company_name varchar,
+    genre_id bigint,
+    genre_name varchar,
+    release_year integer,
+    release_count bigint
+);
+comment on column movies.genre_year_facts.total_budget is 'The sum of known budgets.';
+
+create schema courses;
+create table courses.courses (course_id bigint, title varchar);
+create table courses.recommendations (
+    user_id bigint, rank integer, course_id bigint, rating decimal(18, 6)
+);
+create macro courses.recommendations_for_user(user_id, threshold := 4.5) as table
+    select courses.title, recommendations.rating
+    from courses.recommendations
+    inner join courses.courses on recommendations.course_id = courses.course_id
+    where recommendations.user_id = user_id and recommendations.rating > threshold
+    order by recommendations.rank;
+"""
+
+GENRES = [
+    (0, "(none listed)"),
+    (7, "Adventure"),
+    (16, "Animation"),
+    (17, "Same Name"),
+    (18, "Same Name"),
+    (99, ODD),
+    (-5, ""),
+    (LARGEST, "Z"),
+]
+COMPANIES = [
+    *((3 + 7 * number, f"Company {number % 150}") for number in range(300)),
+    (1, ODD),
+    (2, "'"),
+    (-LARGEST - 1, "ÄÖ"),
+]
+# Values that a double, or a language that rounds, would spoil.
+EXACT = (
+    (16, "Animation", 1995, 2**53 + 1),
+    ("0.100000", "1" * 38, "-" + "9" * 38, str(-(2**53) - 1)),
+    ("1234567.500000", None, "-0.000001"),
+    (0, 10),
+)
+TITLES = ["Intro to SQL", ODD, "Z last, rated like the next", "A first", "Only just", "At 4.5", ""]
+# User, course and rating, best first.
+RECOMMENDED = [
+    (1, 0, "4.900000"),
+    (1, 4, "4.500001"),
+    (1, 5, "4.500000"),
+    (1, 6, "0.500000"),
+    (2, 2, "5.000000"),
+    (2, 3, "5.000000"),
+    (3, 1, "4.999999"),
+    (4, 6, "4.000000"),
+    (-5, 3, "4.750000"),
+    (LARGEST, 0, "4.600000"),
+]
+
+
+def build_marts(root: Path, shop: Shop) -> Workbench:
+    """A published warehouse with everything in it that the API can be asked for."""
+    bench = Workbench(root, project_with("blog", "storefront"))
+    shop.write(bench.raw, "a")
+    chance = Random(5)
+    days = (
+        date(2019, 1, 1) + timedelta(days=int(chance.random() ** 2 * 1400)) for _ in range(1500)
+    )
+    bench.write("votes.jsonl", [vote(number, str(day)) for number, day in enumerate(days, 1)])
+    bench.casebook("build", "--quiet", "--select", *SELECTION)
+    with duckdb.connect(str(bench.warehouse)) as connection:
+        connection.execute(BY_HAND)
+        fill(connection, bench.root)
+    return bench
+
+
+def fill(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Put rows into the marts that are made by hand."""
+    chance = Random(6)
+    years = range(1900, 2020)
+
+    def figures() -> tuple[object, ...]:
+        budget, revenue = chance.randrange(10**11), chance.randrange(10**11)
+        averages = [f"{chance.randrange(10**6)}.{chance.randrange(1000)}" for _ in range(3)]
+        known = [one if chance.random() < 0.8 else None for one in averages]
+        # Few popularities, so that many rows are equal in them.
+        popularity = chance.choice([None, "0.5", "1.25", "1.250001"])
+        return chance.randrange(50), popularity, budget, revenue, revenue - budget, *known, 3, 4
+
+    genre_years = [
+        (*genre, year, *figures())
+        for genre in GENRES
+        for year in years
+        if (genre[0], year) != (16, 1995) and chance.random() < 0.9
+    ]
+    genre_years.append(tuple(value for part in EXACT for value in part))
+    company_years = [
+        (*company, year, *figures())
+        for company in COMPANIES
+        for year in years
+        if chance.random() < 0.2
+    ]
+    releases = [
+        (*company, *genre, year, chance.randrange(1, 9))
+        for company in COMPANIES
+        for genre in GENRES
+        for year in years
+        if chance.random() < 0.05
+    ]
+    ranks = [(user, rank, *rest) for rank, (user, *rest) in enumerate(RECOMMENDED, 1)]
+    for table, rows in {
+        "movies.genre_year_facts": genre_years,
+        "movies.company_year_facts": company_years,
+        "movies.company_genre_year_releases": releases,
+        "courses.courses": list(enumerate(TITLES)),
+        "courses.recommendations": ranks,
+    }.items():
+        chance.shuffle(rows)
+        path = folder / "rows.json"
+        path.write_text(json.dumps([list(map(str_or_none, row)) for row in rows]))
+        width = len(rows[0])
+        connection.execute(
+            f"insert into {table} select {', '.join(f'row[{n}]' for n in range(1, width + 1))}"
+            " from read_json(?, columns = {row: 'varchar[]'}, records = false)",
+            [str(path)],
+        )
+        path.unlink()
+
+
+def str_or_none(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def as_json(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as the JSON text that the API sends, worked out by Python."""
+
+    def shown(value: object) -> str:
+        if value is None:
+            return "null"
+        if isinstance(value, Decimal):
+            return format(value, "f")
+        return json.dumps(value, ensure_ascii=False)
+
+    names = [json.dumps(name, ensure_ascii=False) for name in columns]
+    lines = (
+        ",".join(f"{name}:{shown(value)}" for name, value in zip(names, row, strict=True))
+        for row in rows
+    )
+    return "[" + ",\n".join(f"{{{line}}}" for line in lines) + "]\n"
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as comma-separated values."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(
+            "" if one is None else format(one, "f") if isinstance(one, Decimal) else one
+            for one in row
+        )
+    return text.getvalue()
