@@ -13,18 +13,3 @@
         element -> {{ struct_of_variant('element', '$', fields) }}
     )
 {%- endmacro %}
-
-
-{% macro struct_of_variant(variant, path, fields) -%}
-    {%- set parts = [] -%}
-    {%- for name, type in fields.items() -%}
-        {%- set inner = path ~ '["' ~ name ~ '"]' -%}
-        {%- do parts.append(literal(name)) -%}
-        {%- do parts.append(
-            struct_of_variant(variant, inner, type) if type is mapping
-            else 'try_variant_get(' ~ variant ~ ', ' ~ literal(inner) ~ ', '
-            ~ literal(engine_type(type)) ~ ')'
-        ) -%}
-    {%- endfor -%}
-    named_struct({{ parts | join(', ') }})
-{%- endmacro %}

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,11 @@ WAREHOUSE = "target/spark"
 ARTIFACTS = "target/dbt_spark"
 # Written by the Java program itself when it starts; nothing can be told to keep it quiet.
 NOISE = ("WARNING: Using incubator modules:",)
+# Python to run before dbt, which says itself what is wrong with a query.
+FIRST = (
+    "from pyspark.logger import PySparkLogger;"
+    " PySparkLogger.getLogger('SQLQueryContextLogger').disabled = True;"
+)
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,7 @@ def build_on_spark(
             quiet=quiet,
             environment=spark,
             noise=NOISE,
-            first="from pyspark.logger import PySparkLogger;"
-            # dbt says itself what is wrong with a query.
-            " PySparkLogger.getLogger('SQLQueryContextLogger').disabled = True;",
+            first=FIRST,
         )
         if not results.exists():
             raise CasebookError(
@@ -123,16 +126,23 @@ def check_java() -> None:
         )
 
 
-def spark_environment(settings: Settings) -> dict[str, str]:
+def spark_environment(
+    settings: Settings, environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The environment for dbt's Spark session.
 
     A variable `CASEBOOK_SPARK_…` wins over spark-defaults.conf in `SPARK_CONF_DIR`, and that over
     what suits one machine. Whatever else Spark can be told stands in spark-defaults.conf, or in
     `PYSPARK_SUBMIT_ARGS`, which wins over all.
+
+    Args:
+        settings: where everything is.
+        environment: what is set; this program's own environment by default.
     """
-    defaults = _spark_defaults()
+    given = os.environ if environment is None else environment
+    defaults = _spark_defaults(given.get("SPARK_CONF_DIR"))
     warehouse = (
-        os.environ.get("CASEBOOK_SPARK_WAREHOUSE")
+        given.get("CASEBOOK_SPARK_WAREHOUSE")
         or defaults.get("spark.sql.warehouse.dir")
         or str(settings.project / WAREHOUSE)
     )
@@ -140,19 +150,19 @@ def spark_environment(settings: Settings) -> dict[str, str]:
         warehouse = str(Path(warehouse.removeprefix("file:")).absolute())
     environment = {
         "CASEBOOK_SPARK_WAREHOUSE": warehouse,
-        "DBT_TARGET_PATH": os.environ.get("DBT_TARGET_PATH", ARTIFACTS),
+        "DBT_TARGET_PATH": given.get("DBT_TARGET_PATH", ARTIFACTS),
     }
-    if "CASEBOOK_SPARK_METASTORE" not in os.environ:
+    if "CASEBOOK_SPARK_METASTORE" not in given:
         folder = str(settings.project / WAREHOUSE) if _is_address(warehouse) else warehouse
         environment["CASEBOOK_SPARK_METASTORE"] = f"{folder}/metastore"
-    conf_dir = os.environ.get("SPARK_CONF_DIR")
+    conf_dir = given.get("SPARK_CONF_DIR")
     if conf_dir and Path(conf_dir, "log4j2.properties").is_file():
         environment["CASEBOOK_SPARK_LOG"] = str(Path(conf_dir, "log4j2.properties").absolute())
     else:
         environment["CASEBOOK_SPARK_LOG"] = str(Path(__file__).with_name("spark_log4j2.properties"))
     wanted = {
-        "spark.master": os.environ.get("CASEBOOK_SPARK_MASTER"),
-        "spark.driver.memory": os.environ.get("CASEBOOK_SPARK_MEMORY"),
+        "spark.master": given.get("CASEBOOK_SPARK_MASTER"),
+        "spark.driver.memory": given.get("CASEBOOK_SPARK_MEMORY"),
     }
     on_one_machine = {
         "spark.master": "local[*]",
@@ -162,16 +172,15 @@ def spark_environment(settings: Settings) -> dict[str, str]:
     }
     chosen = {name: value for name, value in on_one_machine.items() if name not in defaults}
     chosen |= {name: value for name, value in wanted.items() if value}
-    if "SPARK_REMOTE" in os.environ:
+    if "SPARK_REMOTE" in given:
         return environment
-    submit = os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
+    submit = given.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
     confs = " ".join(f"--conf {name}={value}" for name, value in chosen.items())
     return environment | {"PYSPARK_SUBMIT_ARGS": f"{confs} {submit}"}
 
 
-def _spark_defaults() -> dict[str, str]:
+def _spark_defaults(folder: str | None) -> dict[str, str]:
     """What spark-defaults.conf says: a name and a value a line, with blanks or `=` between them."""
-    folder = os.environ.get("SPARK_CONF_DIR")
     path = Path(folder, "spark-defaults.conf") if folder else None
     if path is None or not path.is_file():
         return {}
