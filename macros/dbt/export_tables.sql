@@ -4,8 +4,9 @@
     {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed', 'test') -%}
         {%- do schemas.append(node.schema) -%}
     {%- endfor -%}
+    {%- set built = run_query('show schemas').columns[0].values() -%}
     {%- set queries = {} -%}
-    {%- for schema in schemas | unique -%}
+    {%- for schema in schemas | unique if schema in built -%}
         {%- for table in run_query('show tables in ' ~ schema).rows if not table['isTemporary'] -%}
             {%- set name = schema ~ '.' ~ table['tableName'] -%}
             {%- do queries.update({name: 'select * from ' ~ name}) -%}

@@ -210,22 +210,24 @@ def _spark_schema(connection: duckdb.DuckDBPyConnection, file: str) -> dict[str,
     return json.loads(text)
 
 
-def _duckdb_type(connection: duckdb.DuckDBPyConnection, spark: object) -> str:
+def _duckdb_type(connection: duckdb.DuckDBPyConnection, spark: str | Mapping[str, Any]) -> str:
     """What a type of Spark is in DuckDB, spelled as DuckDB spells it."""
-    spelled = _spell(spark)
     try:
-        return connection.execute(f"select typeof(cast(null as {spelled}))").fetchall()[0][0]
-    except duckdb.Error:
-        return f"{spelled}, which has no counterpart"
+        spelled = _spell(spark)
+    except KeyError as error:
+        return f"{error.args[0]}, which has no counterpart"
+    return connection.execute(f"select typeof(cast(null as {spelled}))").fetchall()[0][0]
 
 
-def _spell(spark: object) -> str:
-    if isinstance(spark, Mapping) and spark["type"] == "array":
+def _spell(spark: str | Mapping[str, Any]) -> str:
+    if isinstance(spark, str):
+        return spark if spark.startswith("decimal(") else TYPES[spark]
+    if spark["type"] == "array":
         return _spell(spark["elementType"]) + "[]"
-    if isinstance(spark, Mapping) and spark["type"] == "struct":
+    if spark["type"] == "struct":
         fields = (f'"{field["name"]}" {_spell(field["type"])}' for field in spark["fields"])
         return f"struct({', '.join(fields)})"
-    return TYPES.get(str(spark), str(spark))
+    raise KeyError(spark["type"])
 
 
 def _artifacts(spark_warehouse: Path, engine: str) -> dict[str, str]:
