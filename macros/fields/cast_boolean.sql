@@ -11,7 +11,7 @@
 
 {% macro spark__cast_boolean(column) -%}
     case
-        when {{ column }} rlike r'^(?i)\s*(true|t|yes|y|1)\s*\z' then true
-        when {{ column }} rlike r'^(?i)\s*(false|f|no|n|0)\s*\z' then false
+        when {{ column }} rlike r'^(?i)[ \t\n\f\r]*(true|t|yes|y|1)[ \t\n\f\r]*\z' then true
+        when {{ column }} rlike r'^(?i)[ \t\n\f\r]*(false|f|no|n|0)[ \t\n\f\r]*\z' then false
     end
 {%- endmacro %}

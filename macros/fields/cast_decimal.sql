@@ -39,7 +39,7 @@
     case
         when
             {{ column }} rlike
-                r'^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\s*\z'
+                r'^[ \t\n\f\r]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?[ \t\n\f\r]*\z'
             then try_cast({{ column }} as decimal({{ precision }}, {{ scale }}))
     end
 {%- endmacro %}

@@ -16,7 +16,7 @@
 {#- Spark's own cast leaves blanks out. -#}
 {% macro spark__cast_integer(column, type) -%}
     case
-        when {{ column }} rlike r'^\s*[+-]?[0-9]+\s*\z'
+        when {{ column }} rlike r'^[ \t\n\f\r]*[+-]?[0-9]+[ \t\n\f\r]*\z'
             then try_cast({{ column }} as {{ type }})
     end
 {%- endmacro %}

@@ -13,6 +13,6 @@
 
 {% macro spark__cast_json(column) -%}
     case
-        when {{ column }} rlike r'^\s*[\[{]' and {{ json_value(column) }} is not null then {{ column }}
+        when {{ column }} rlike r'^[ \t\n\f\r]*[\[{]' and {{ json_value(column) }} is not null then {{ column }}
     end
 {%- endmacro %}

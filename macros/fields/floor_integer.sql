@@ -21,11 +21,11 @@
 
 {% macro spark__floor_integer(column) -%}
     case
-        when {{ column }} rlike r'^\s*[+-]?[0-9]{1,18}(\.[0-9]*)?\s*\z'
+        when {{ column }} rlike r'^[ \t\n\f\r]*[+-]?[0-9]{1,18}(\.[0-9]*)?[ \t\n\f\r]*\z'
             then
                 cast(regexp_extract({{ column }}, '[+-]?[0-9]+', 0) as bigint)
                 - case
-                    when {{ column }} rlike r'^\s*-[0-9]+\.[0-9]*[1-9][0-9]*\s*\z' then 1
+                    when {{ column }} rlike r'^[ \t\n\f\r]*-[0-9]+\.[0-9]*[1-9][0-9]*[ \t\n\f\r]*\z' then 1
                     else 0
                 end
     end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import re
@@ -44,13 +45,18 @@ def why_not() -> str | None:
 needs_spark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Settings of Spark for little data."""
-    folder = tmp_path_factory.mktemp("conf")
+@contextlib.contextmanager
+def use_quick_settings(folder: Path) -> Iterator[None]:
+    """Let Spark run with settings for little data, kept in a folder."""
     (folder / "spark-defaults.conf").write_text(QUICK)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_CONF_DIR", str(folder))
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with use_quick_settings(tmp_path_factory.mktemp("conf")):
         yield
 
 

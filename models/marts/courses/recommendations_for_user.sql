@@ -14,14 +14,14 @@ recommendations as (
     select * from {{ ref('recommendations') }}
 ),
 
--- The parameter `user_id` hides a column of that name on one engine, and is hidden by it on another:
--- below, no column is called so.
+-- The parameter `user_id` hides a column of that name on one engine, and is hidden by it on
+-- another: below, no column is called so.
 recommended as (
     select
-        recommendations.user_id as recommended_to,
-        recommendations.rank,
-        recommendations.course_id,
-        recommendations.rating
+        recommendations.user_id as recommended_to, -- noqa: RF03
+        rank,
+        course_id,
+        rating
     from recommendations
 ),
 
