@@ -1,3 +1,4 @@
+{#- As DuckDB reads JSON: null where there is none, and no field of what is not an object. -#}
 {% macro struct_of_variant(variant, path, fields) -%}
     {%- set parts = [] -%}
     {%- for name, type in fields.items() -%}
@@ -15,7 +16,7 @@
         {%- endif -%}
     {%- endfor -%}
     case
-        when try_variant_get({{ variant }}, {{ literal(path) }}, 'map<string, variant>') is not null
+        when not is_variant_null(try_variant_get({{ variant }}, {{ literal(path) }}, 'variant'))
             then named_struct({{ parts | join(', ') }})
     end
 {%- endmacro %}
