@@ -160,6 +160,11 @@ test: lint ## every check; works in a fresh clone
 	@echo "== pytest"
 	@PATH="$$(pwd)/.venv/bin:$$PATH" .venv/bin/python -m pytest --numprocesses auto --dist worksteal
 
+# Compares whole warehouses: some minutes for each raw folder.
+.PHONY: parity
+parity: .venv/.dev ## build the sample, or RAW=<folder>, on DuckDB and Spark; every row must be equal
+	@.venv/bin/python -m casebook.parity $(or $(RAW),sample $(wildcard ../shared/data/raw))
+
 # --- The rest
 
 .PHONY: bench

@@ -16,7 +16,9 @@
         {%- set seconds = (
             modules.datetime.datetime.now(modules.pytz.utc) - run_started_at
         ).total_seconds() -%}
-        {%- set version = run_query('select version()').columns[0].values()[0] -%}
+        {%- set version = (
+            run_query('select version()').columns[0].values()[0].split(' ')[0]
+        ) -%}
         insert into audit.builds
         select
             {{ literal(invocation_id) }},
@@ -38,7 +40,7 @@
     {#- A build of some models only may come before the model `builds` was ever built. -#}
     {%- set columns = [] -%}
     {%- for column in node.columns.values() -%}
-        {%- do columns.append(column.name ~ ' ' ~ column.data_type) -%}
+        {%- do columns.append(column.name ~ ' ' ~ engine_type(column.data_type)) -%}
     {%- endfor -%}
     {%- do run_query('create schema if not exists ' ~ node.schema) -%}
     {%- do run_query(
@@ -55,7 +57,7 @@
         if node.resource_type == 'model' and node.access == 'public' and node.name != 'builds'
         and node.config.materialized != 'table_function' -%}
         {%- set relation = api.Relation.create(
-            database=target.database, schema=node.schema, identifier=node.alias
+            database=node.database, schema=node.schema, identifier=node.alias
         ) -%}
         {%- if load_relation(relation) -%}
             {%- do counts.append(

@@ -7,3 +7,7 @@
     {{ 'set session preserve_insertion_order = true' if keep
         else 'reset session preserve_insertion_order' }}
 {%- endmacro %}
+
+{#- Spark writes rows in the order in which the query gives them. -#}
+{% macro spark__keep_order(keep) -%}
+{%- endmacro %}

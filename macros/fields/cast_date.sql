@@ -8,3 +8,9 @@
             then try_cast({{ column }} as date)
     end
 {%- endmacro %}
+
+{% macro spark__cast_date(column) -%}
+    case
+        when {{ column }} rlike r'^[0-9]{4}-[0-9]{2}-[0-9]{2}\z' then try_cast({{ column }} as date)
+    end
+{%- endmacro %}

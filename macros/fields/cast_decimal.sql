@@ -33,3 +33,13 @@
                 )
     end
 {%- endmacro %}
+
+{#- Spark's own cast leaves blanks out, and rounds half up. -#}
+{% macro spark__cast_decimal(column, precision, scale) -%}
+    case
+        when
+            {{ column }} rlike
+                r'^[ \t\n\f\r]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?[ \t\n\f\r]*\z'
+            then try_cast({{ column }} as decimal({{ precision }}, {{ scale }}))
+    end
+{%- endmacro %}

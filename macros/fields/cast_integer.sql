@@ -12,3 +12,11 @@
             then try_cast(trim({{ column }}, e' \t\r\n\f\v') as {{ type }})
     end
 {%- endmacro %}
+
+{#- Spark's own cast leaves blanks out. -#}
+{% macro spark__cast_integer(column, type) -%}
+    case
+        when {{ column }} rlike r'^[ \t\n\f\r]*[+-]?[0-9]+[ \t\n\f\r]*\z'
+            then try_cast({{ column }} as {{ type }})
+    end
+{%- endmacro %}

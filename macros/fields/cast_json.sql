@@ -10,3 +10,9 @@
             then {{ column }}
     end
 {%- endmacro %}
+
+{% macro spark__cast_json(column) -%}
+    case
+        when {{ column }} rlike r'^[ \t\n\f\r]*[\[{]' and {{ json_value(column) }} is not null then {{ column }}
+    end
+{%- endmacro %}

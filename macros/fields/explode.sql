@@ -7,3 +7,9 @@
     generate_subscripts(coalesce({{ list }}, [null]), 1)
     + case when {{ list }} is null then null else 0 end as {{ position }}
 {%- endmacro %}
+
+{% macro spark__explode(list, element, position) -%}
+    inline(coalesce(
+        transform({{ list }}, (one, place) -> struct(one, place + 1)), array(null)
+    )) as ({{ element }}, {{ position }})
+{%- endmacro %}

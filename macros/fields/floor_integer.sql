@@ -18,3 +18,15 @@
                 end
     end
 {%- endmacro %}
+
+{% macro spark__floor_integer(column) -%}
+    case
+        when {{ column }} rlike r'^[ \t\n\f\r]*[+-]?[0-9]{1,18}(\.[0-9]*)?[ \t\n\f\r]*\z'
+            then
+                cast(regexp_extract({{ column }}, '[+-]?[0-9]+', 0) as bigint)
+                - case
+                    when {{ column }} rlike r'^[ \t\n\f\r]*-[0-9]+\.[0-9]*[1-9][0-9]*[ \t\n\f\r]*\z' then 1
+                    else 0
+                end
+    end
+{%- endmacro %}

@@ -5,3 +5,7 @@
 {% macro duckdb__join_list(column) -%}
     array_to_string({{ column }}, ', ')
 {%- endmacro %}
+
+{% macro spark__join_list(column) -%}
+    array_join({{ column }}, ', ')
+{%- endmacro %}

@@ -23,3 +23,37 @@
         end
     )[1]
 {%- endmacro %}
+
+{#- In a list of one for the same reason. What is in a variant says its type. -#}
+{% macro spark__json_ids_and_names(column) -%}
+    {%- set id -%}
+        case
+            when
+                schema_of_variant(try_variant_get(element, '$.id', 'variant'))
+                in ('BIGINT', 'STRING')
+                then try_variant_get(element, '$.id', 'string')
+        end
+    {%- endset -%}
+    {%- set name -%}
+        case
+            when schema_of_variant(try_variant_get(element, '$.name', 'variant')) = 'STRING'
+                then try_variant_get(element, '$.name', 'string')
+        end
+    {%- endset -%}
+    get(
+        transform(
+            array(try_variant_get({{ json_value(column) }}, '$', 'array<variant>')),
+            elements -> case
+                when forall(
+                    elements,
+                    element -> {{ cast_integer(id) }} is not null and {{ name }} is not null
+                )
+                    then transform(
+                        elements,
+                        element -> named_struct('id', {{ cast_integer(id) }}, 'name', {{ name }})
+                    )
+            end
+        ),
+        0
+    )
+{%- endmacro %}

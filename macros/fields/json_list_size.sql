@@ -5,3 +5,7 @@
 {% macro duckdb__json_list_size(column) -%}
     cast(json_array_length({{ column }}) as bigint)
 {%- endmacro %}
+
+{% macro spark__json_list_size(column) -%}
+    cast(json_array_length({{ column }}) as bigint)
+{%- endmacro %}

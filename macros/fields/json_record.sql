@@ -9,3 +9,14 @@
         {%- endfor -%}
     ) as varchar)
 {%- endmacro %}
+
+{% macro spark__json_record(columns) -%}
+    to_json(
+        named_struct(
+            {%- for column in columns -%}
+                '{{ column }}', {{ column }}{{ ', ' if not loop.last }}
+            {%- endfor -%}
+        ),
+        map('ignoreNullFields', 'false')
+    )
+{%- endmacro %}

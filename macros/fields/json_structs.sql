@@ -6,3 +6,10 @@
 {% macro duckdb__json_structs(column, fields) -%}
     try(from_json({{ column }}, {{ literal(tojson([fields])) }}))
 {%- endmacro %}
+
+{% macro spark__json_structs(column, fields) -%}
+    transform(
+        try_variant_get({{ json_value(column) }}, '$', 'array<variant>'),
+        element -> {{ struct_of_variant('element', '$', fields) }}
+    )
+{%- endmacro %}

@@ -1,3 +1,11 @@
 {% macro literal(text) -%}
-    {%- do return("'" ~ (text | string | replace("'", "''")) ~ "'") -%}
+    {%- do return(adapter.dispatch('literal')(text | string)) -%}
+{%- endmacro %}
+
+{% macro duckdb__literal(text) -%}
+    {%- do return("'" ~ text | replace("'", "''") ~ "'") -%}
+{%- endmacro %}
+
+{% macro spark__literal(text) -%}
+    {%- do return("'" ~ text | replace('\\', '\\\\') | replace("'", "''") ~ "'") -%}
 {%- endmacro %}

@@ -1,3 +1,3 @@
 {% macro unless_blank(column) -%}
-    case when trim({{ column }}) != '' then {{ column }} end
+    case when {{ trimmed(column) }} != '' then {{ column }} end
 {%- endmacro %}

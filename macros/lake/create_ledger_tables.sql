@@ -3,25 +3,7 @@
 {%- endmacro %}
 
 {% macro duckdb__create_ledger_tables(lake) -%}
-    {%- set columns = {
-        'source_file': 'varchar',
-        'source_name': 'varchar',
-        'table_name': 'varchar',
-        'format': 'varchar',
-        'size_bytes': 'bigint',
-        'file_hash': 'varchar',
-        'declaration': 'varchar',
-        'state': 'varchar',
-        'loaded_at': 'timestamp',
-        'records': 'bigint',
-        'landed': 'bigint',
-        'quarantined': 'bigint',
-        'columns_ignored': 'varchar[]',
-        'landed_file': 'varchar',
-        'rejected_file': 'varchar',
-        'refusal': 'varchar',
-        'replayed_files': 'varchar[]',
-    } -%}
+    {%- set columns = ledger_columns() -%}
     {%- do run_query('create schema if not exists raw_lake') -%}
     {%- set ledger -%}
         create or replace table raw_lake.ledger as
@@ -32,7 +14,7 @@
             -- All files that hold the records: one that was replayed into is another than before.
             concat_ws(' ', landed_file, nullif({{ join_list('replayed_files') }}, '')) as landed_as
         from read_json(
-            {{ literal(lake ~ '/_ledger/*/*/**/_entry.json') }},
+            {{ literal(lake ~ '/_ledger/*/*/**/~entry.json') }},
             format = 'unstructured',
             columns = {{ tojson(columns) | replace('"', "'") }}
         )
@@ -73,4 +55,49 @@
         {%- endif %}
     {%- endset -%}
     {%- do run_query(view) -%}
+{%- endmacro %}
+
+
+{#- What the models read is copied, so that every model of a build sees the same ledger. -#}
+{% macro spark__create_ledger_tables(lake) -%}
+    {%- do create_entries_table(lake) -%}
+    {%- set columns = [] -%}
+    {%- for name, type in ledger_columns().items() -%}
+        {%- do columns.append(
+            'cast(loaded_at as timestamp) as loaded_at' if type == 'timestamp' else name
+        ) -%}
+    {%- endfor -%}
+    {%- do run_query('drop table if exists raw_lake.ledger') -%}
+    {%- set ledger -%}
+        create table raw_lake.ledger using parquet as
+        select
+            {{ columns | join(', ') }},
+            {{ redelivery_of() }} as redelivery_of,
+            concat_ws(' ', landed_file, nullif({{ join_list('replayed_files') }}, '')) as landed_as
+        from raw_lake.entries
+    {%- endset -%}
+    {%- do run_query(ledger) -%}
+    {%- do run_query(
+        'create table if not exists raw_lake.built (source_file string, landed_file string,'
+        ~ ' lake string, fingerprint string, in_full boolean, build_id string, model string)'
+        ~ ' using parquet partitioned by (model)'
+    ) -%}
+    {%- do run_query(
+        'create table if not exists raw_lake.unfinished (build_id string, model string)'
+        ~ ' using parquet partitioned by (model)'
+    ) -%}
+    {%- do run_query('drop table if exists raw_lake.quarantine') -%}
+    {%- do run_query(
+        'create table raw_lake.quarantine (source_file string, file_hash string, record bigint,'
+        ~ ' first_line bigint, reason_code string, message string, raw_text string,'
+        ~ " raw_bytes binary) using parquet options (recursiveFileLookup 'true')"
+        ~ ' location ' ~ literal(lake ~ '/_rejected')
+    ) -%}
+    {%- do run_query(
+        'create or replace view raw_lake.rejected as select source_file, file_hash, record,'
+        ~ ' first_line, reason_code, message, raw_text, raw_bytes'
+        ~ ' from (select *, ' ~ path_in_lake() ~ ' as _file from raw_lake.quarantine)'
+        ~ ' where _file in (select rejected_file from raw_lake.ledger'
+        ~ ' where rejected_file is not null)'
+    ) -%}
 {%- endmacro %}

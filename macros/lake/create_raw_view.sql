@@ -1,5 +1,5 @@
-{% macro create_raw_view(node, files) -%}
-    {%- do return(adapter.dispatch('create_raw_view')(node, files)) -%}
+{% macro create_raw_view(node) -%}
+    {%- do return(adapter.dispatch('create_raw_view')(node)) -%}
 {%- endmacro %}
 
 {#-
@@ -7,7 +7,8 @@
     columns. The raw file's path, its hash and the time of landing stand in the landed file's path:
     <lake>/<source>/<table>/<encoded raw path>/<64 hex digits>-<21 characters of time>.parquet
 -#}
-{% macro duckdb__create_raw_view(node, files) -%}
+{% macro duckdb__create_raw_view(node) -%}
+    {%- set files = landed_files(node.source_name, node.name) -%}
     {%- set landed = landed_columns(node) if files else {'names': [], 'differ': false} -%}
     {%- set folder = lake_folder() ~ '/' ~ node.source_name ~ '/' ~ node.name ~ '/' -%}
     {%- do run_query('create schema if not exists ' ~ node.schema) -%}
@@ -51,6 +52,85 @@
         {%- do run_query('comment on column ' ~ node.schema ~ '.' ~ node.identifier ~ '.'
             ~ adapter.quote(column.name) ~ ' is ' ~ literal(column.description | trim)) -%}
     {%- endfor -%}
+{%- endmacro %}
+
+
+{#-
+    Over a table of every landed file in the folder, which needs none to be there and gives null for
+    a column that a file lacks. The ledger says which of them count.
+-#}
+{% macro spark__create_raw_view(node) -%}
+    {%- set landed = 'raw_lake.' ~ node.source_name ~ '__' ~ node.name -%}
+    {%- set folder = node.source_name ~ '/' ~ node.name ~ '/' -%}
+    {%- set stored = [] -%}
+    {%- set columns = [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- do stored.append(adapter.quote(column.name) ~ ' string') -%}
+        {%- set comment = ' comment ' ~ literal(column.description | trim) -%}
+        {%- do columns.append(
+            adapter.quote(column.name) ~ (comment if column.description else '')
+        ) -%}
+    {%- endfor -%}
+    {%- set path_values = node.config.meta.get('path_values', []) -%}
+    {%- do run_query('create schema if not exists ' ~ node.schema) -%}
+    {%- do run_query('drop table if exists ' ~ landed) -%}
+    {%- do run_query(
+        'create table ' ~ landed ~ ' (' ~ stored | join(', ') ~ ', _source_record bigint)'
+        ~ " using parquet options (recursiveFileLookup 'true') location "
+        ~ literal(lake_folder() ~ '/' ~ folder)
+    ) -%}
+    {%- set view -%}
+        create or replace view {{ node.schema }}.{{ node.identifier }} (
+            {{ columns | join(', ') }},
+            _source_file, _source_record, _file_hash, _loaded_at
+            {%- for name in path_values %}, {{ adapter.quote('_path_' ~ name) }}{% endfor %}
+        ) as
+        with
+
+        records as (
+            select
+                *,
+                {{ path_in_lake() }} as _file,
+                _metadata.row_index as _row
+            from {{ landed }}
+        ),
+
+        located as (
+            select
+                *,
+                url_decode(replace(
+                    substr(_file, {{ folder | length + 1 }}, length(_file) - {{ folder | length + 95 }}),
+                    '+',
+                    '%2B'
+                )) as _path
+            from records
+        )
+
+        select
+            {%- for column in node.columns.values() %}
+            {{ adapter.quote(column.name) }},
+            {%- endfor %}
+            _path as _source_file,
+            coalesce(_source_record, _row + 1) as _source_record,
+            substr(_file, length(_file) - 93, 64) as _file_hash,
+            cast(to_timestamp_ntz(
+                substr(_file, length(_file) - 28, 21), "yyyyMMdd'T'HHmmssSSSSSS"
+            ) as timestamp) as _loaded_at
+            {%- for name in path_values %},
+            split_part(_path, '/', {{ loop.index + 2 }}) as {{ adapter.quote('_path_' ~ name) }}
+            {%- endfor %}
+        from located
+        where _file in (
+            select explode(concat(array(landed_file), coalesce(replayed_files, array())))
+            from raw_lake.ledger
+            where
+                landed_file is not null
+                and redelivery_of is null
+                and source_name = {{ literal(node.source_name) }}
+                and table_name = {{ literal(node.name) }}
+        )
+    {%- endset -%}
+    {%- do run_query(view) -%}
 {%- endmacro %}
 
 

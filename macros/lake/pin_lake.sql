@@ -10,7 +10,7 @@
         {%- endif -%}
         {%- do create_ledger_tables(lake_folder()) -%}
         {%- for node in graph.sources.values() if node.config.meta.get('raw', true) -%}
-            {%- do create_raw_view(node, landed_files(node.source_name, node.name)) -%}
+            {%- do create_raw_view(node) -%}
         {%- endfor -%}
         {%- do adapter.commit() -%}
     {%- endif -%}
@@ -25,16 +25,4 @@
         {%- endfor -%}
     {%- endfor -%}
     {%- do return(ns.reads) -%}
-{%- endmacro %}
-
-
-{% macro landed_files(source_name, table_name) -%}
-    {#- The landed files that count: not those of files delivered before under another path. -#}
-    {%- set found = run_query(
-        "select unnest(list_prepend(landed_file, coalesce(replayed_files, []))) as file"
-        ~ " from raw_lake.ledger where landed_file is not null and redelivery_of is null"
-        ~ " and source_name = " ~ literal(source_name) ~ " and table_name = " ~ literal(table_name)
-        ~ " order by file"
-    ) -%}
-    {%- do return(found.columns[0].values()) -%}
 {%- endmacro %}

@@ -8,23 +8,59 @@
             {{ literal(lake_folder()) }}, {{ literal(fingerprint) }}, {{ in_full }},
             {{ literal(invocation_id) }}
         {%- endset -%}
-        {%- if in_full == 'true' -%}
-            {%- do run_query('delete from raw_lake.built where model = ' ~ literal(model.unique_id)) -%}
-        {%- else -%}
-            {%- do run_query("delete from raw_lake.built where source_file = '' and model = " ~ literal(model.unique_id)) -%}
-        {%- endif -%}
-        insert into raw_lake.built
-        select {{ literal(model.unique_id) }}, '', '', {{ values }}
-        union all
-        select {{ literal(model.unique_id) }}, source_file, landed_as, {{ values }}
-        from raw_lake.ledger
-        where
-            landed_file is not null
-            and redelivery_of is null
-            and source_name = {{ literal(table[0]) }}
-            and table_name = {{ literal(table[1]) }}
-            and source_file not in (
-                select source_file from raw_lake.built where model = {{ literal(model.unique_id) }}
-            )
+        {%- set added -%}
+            select source_file, landed_as, {{ values }}, {{ literal(model.unique_id) }}
+            from raw_lake.ledger
+            where
+                landed_file is not null
+                and redelivery_of is null
+                and source_name = {{ literal(table[0]) }}
+                and table_name = {{ literal(table[1]) }}
+                {%- if is_incremental() %}
+                and source_file not in (
+                    select source_file from raw_lake.built
+                    where model = {{ literal(model.unique_id) }}
+                )
+                {%- endif %}
+        {%- endset -%}
+        {{ write_built_files(values, added, is_incremental()) }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{% macro write_built_files(values, added, keep) -%}
+    {{- return(adapter.dispatch('write_built_files')(values, added, keep)) -}}
+{%- endmacro %}
+
+{#- In the model's own transaction. -#}
+{% macro duckdb__write_built_files(values, added, keep) -%}
+    {%- do run_query(
+        'delete from raw_lake.built where model = ' ~ literal(model.unique_id)
+        ~ (" and source_file = ''" if keep else '')
+    ) -%}
+    insert into raw_lake.built (
+        source_file, landed_file, lake, fingerprint, in_full, build_id, model
+    )
+    select '', '', {{ values }}, {{ literal(model.unique_id) }}
+    union all
+    {{ added }}
+{%- endmacro %}
+
+{#- The model's partition is replaced; after that it is finished. -#}
+{% macro spark__write_built_files(values, added, keep) -%}
+    {%- set written -%}
+        insert overwrite table raw_lake.built partition (model)
+        select '', '', {{ values }}, {{ literal(model.unique_id) }}
+        union all
+        {{ added }}
+        {%- if keep %}
+        union all
+        select source_file, landed_file, lake, fingerprint, in_full, build_id, model
+        from raw_lake.built
+        where source_file <> '' and model = {{ literal(model.unique_id) }}
+        {%- endif %}
+    {%- endset -%}
+    {%- do run_query(written) -%}
+    alter table raw_lake.unfinished drop if exists
+    partition (model = {{ literal(model.unique_id) }})
 {%- endmacro %}

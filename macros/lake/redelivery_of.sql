@@ -28,7 +28,7 @@
             source_file
         )
     {%- else -%}
-        cast(null as varchar)
+        cast(null as {{ type_string() }})
     {%- endif -%}
 {%- endmacro %}
 

@@ -7,6 +7,7 @@
         ~ literal(model.unique_id)
     ).rows -%}
     {%- if not known -%}{%- do return('its first build') -%}{%- endif -%}
+    {%- if is_unfinished() -%}{%- do return('its last build was broken off') -%}{%- endif -%}
     {%- if known[0][0] != lake_folder() -%}
         {%- do return('it was built over another lake, ' ~ known[0][0]) -%}
     {%- endif -%}

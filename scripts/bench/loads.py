@@ -206,7 +206,7 @@ class _Round:
 
     def _check(self, landed: int, quarantined: int) -> None:
         """Fail unless the ledger and the landed files have these many records."""
-        entries = [json.loads(path.read_bytes()) for path in self.lake.rglob("_entry.json")]
+        entries = [json.loads(path.read_bytes()) for path in self.lake.rglob("~entry.json")]
         counted = tuple(sum(entry[name] for entry in entries) for name in ("landed", "quarantined"))
         rows = _count_rows([self.lake / entry["landed_file"] for entry in entries])
         if counted != (landed, quarantined) or rows != landed:

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,21 +88,26 @@ def build(
     """
     warehouse, candidate = settings.warehouse, candidate_of(settings.warehouse)
     warehouse.parent.mkdir(parents=True, exist_ok=True)
-    with _only_build_of(warehouse):
+    with only_build(warehouse.with_name(f"{warehouse.stem}.db.lock"), warehouse):
         _remove_database(candidate)
         if warehouse.exists():
             shutil.copyfile(warehouse, candidate)
         results = target_folder(settings) / "run_results.json"
         results.unlink(missing_ok=True)
-        options = _with_tests_that_can_run(dbt_options)
-        status = _run_dbt(settings, candidate, [dbt_command, *options], quiet)
+        options = with_tests_that_can_run(dbt_options)
+        status = run_dbt(
+            settings,
+            [dbt_command, *options],
+            quiet=quiet,
+            environment={"CASEBOOK_WAREHOUSE": str(candidate)},
+        )
         if not results.exists():
             _remove_database(candidate)
             raise CasebookError(
                 f"dbt could not run: it ended with status {status}; nothing was built",
                 fix="see what dbt says above; `dbt build --help` lists its options",
             )
-        built, failures, warnings = _problems(results)
+        built, failures, warnings = read_results(results)
         if status == 0 and not built:
             _remove_database(candidate)
             raise CasebookError(
@@ -131,7 +136,7 @@ def git_revision(project: Path) -> str:
     return commit + ("+changes" if changes else "")
 
 
-def _with_tests_that_can_run(options: Sequence[str]) -> list[str]:
+def with_tests_that_can_run(options: Sequence[str]) -> list[str]:
     """Options of dbt, such that a selection brings along only tests of what it builds.
 
     By default dbt also runs tests that compare a selected model with one that was not selected, and
@@ -150,29 +155,58 @@ def _git(project: Path, *arguments: str) -> str:
     return run.stdout.strip()
 
 
-def _run_dbt(settings: Settings, database: Path, arguments: Sequence[str], quiet: bool) -> int:
-    environment = os.environ | settings.environment
-    environment["CASEBOOK_WAREHOUSE"] = str(database)
+def run_dbt(
+    settings: Settings,
+    arguments: Sequence[str],
+    *,
+    quiet: bool,
+    environment: Mapping[str, str],
+    first: str = "",
+    noise: tuple[str, ...] = (),
+) -> int:
+    """Run dbt in the project's folder, and show its log.
+
+    Args:
+        settings: where everything is.
+        arguments: dbt's command and options.
+        quiet: print only dbt's errors.
+        environment: what it gets beside the settings.
+        first: Python to run before dbt.
+        noise: how lines of stderr begin that say nothing.
+
+    Returns:
+        dbt's exit status.
+    """
+    environment = os.environ | settings.environment | environment
     environment["CASEBOOK_GIT_REVISION"] = git_revision(settings.project)
-    dbt = [sys.executable, "-c", "from dbt.cli.main import cli; cli(prog_name='dbt')"]
+    dbt = [sys.executable, "-c", f"{first}from dbt.cli.main import cli; cli(prog_name='dbt')"]
     if quiet:
         dbt.append("--quiet")
     if not sys.stderr.isatty():
         dbt.append("--no-use-colors")
     # dbt's log is progress, and stdout is for results.
-    run = subprocess.run(
+    with subprocess.Popen(
         [*dbt, *arguments],
         cwd=settings.project,
         env=environment,
         stdout=sys.stderr,
-        check=False,
-    )
+        stderr=subprocess.PIPE if noise else None,
+    ) as run:
+        for line in run.stderr or ():
+            if not line.startswith(tuple(start.encode() for start in noise)):
+                sys.stderr.buffer.write(line)
+                sys.stderr.buffer.flush()
     return run.returncode
 
 
 @contextlib.contextmanager
-def _only_build_of(warehouse: Path) -> Iterator[None]:
-    with warehouse.with_name(f"{warehouse.stem}.db.lock").open("w") as lock:
+def only_build(lock_file: Path, warehouse: object) -> Iterator[None]:
+    """Hold the lock of a warehouse while it is built.
+
+    Raises:
+        CasebookError: if another build of it is running.
+    """
+    with lock_file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -205,8 +239,8 @@ def _publish(candidate: Path, warehouse: Path) -> None:
         os.close(folder)
 
 
-def _problems(results: Path) -> tuple[int, tuple[Problem, ...], tuple[Problem, ...]]:
-    """How many nodes ran, which failed, and which warned."""
+def read_results(results: Path) -> tuple[int, tuple[Problem, ...], tuple[Problem, ...]]:
+    """How many nodes ran, which failed, and which warned, from dbt's run_results.json."""
     found: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["results"]
 
     def of(*statuses: str) -> tuple[Problem, ...]:

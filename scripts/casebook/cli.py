@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ from casebook.settings import Settings, find_settings
 if TYPE_CHECKING:
     import duckdb
 
-    from casebook.build import BuildResult
+    from casebook.build import BuildResult, Problem
     from casebook.load import LoadReport
     from casebook.parameters import BadQuestionError
     from casebook.query import Query
@@ -98,19 +99,32 @@ def build(
     unit_tests: Annotated[
         bool, typer.Option("--unit-tests", help="Run dbt's unit tests too: they test the code.")
     ] = False,
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", help="duckdb, or spark: see docs/spark.md.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Load, build into a candidate, and publish it if every error-level test passed.
 
-    All other options go to `dbt build`, such as `--select +votes` or `--full-refresh`.
+    On Spark it builds in place: there is no candidate. All other options go to `dbt build`, such as
+    `--select +votes` or `--full-refresh`.
     """
     from casebook.build import build as build_warehouse
 
     settings = find_settings(raw, lake, warehouse)
+    on_spark = (target or os.environ.get("DBT_TARGET")) == "spark"
+    if on_spark:
+        from casebook.spark import check_spark
+
+        check_spark()
     loaded = _load(settings, [], verify, allow_shrink, quiet)
     options = list(context.args)
     if not unit_tests:
         options += ["--exclude-resource-type", "unit_test"]
+    if on_spark:
+        raise typer.Exit(_build_on_spark(settings, options, quiet) or loaded)
+    if target:
+        options += ["--target", target]
     result = build_warehouse(settings, "build", options, quiet=quiet)
     for problem in result.warnings:
         err.print(f"[yellow]look at[/] {problem.name}: {_one_line(problem.message)}")
@@ -494,6 +508,21 @@ def main() -> None:
         sys.exit(1)
 
 
+def _build_on_spark(settings: Settings, options: list[str], quiet: bool) -> int:
+    from casebook.spark import build_on_spark
+
+    result = build_on_spark(settings, options, quiet=quiet)
+    for problem in result.warnings:
+        err.print(f"[yellow]look at[/] {problem.name}: {_one_line(problem.message)}")
+    if result.failures:
+        err.print("[bold red]not all is built[/]: what is there is as new as it could be made")
+        _print_problems(result.failures)
+        return 1
+    if not quiet:
+        out.print(f"\n[bold green]built[/] in place on Spark: {result.warehouse}")
+    return 0
+
+
 def _load(
     settings: Settings, tables: list[str], verify: bool, allow_shrink: bool, quiet: bool
 ) -> int:
@@ -620,12 +649,16 @@ def _print_summary(settings: Settings) -> None:
 def _print_failures(result: BuildResult) -> None:
     keep = f": readers keep {result.warehouse}" if result.warehouse.exists() else ""
     err.print(f"[bold red]not published[/]{keep}")
-    for problem in result.failures:
+    _print_problems(result.failures)
+    err.print(f"the candidate is at {result.candidate}", markup=False)
+
+
+def _print_problems(problems: Iterable[Problem]) -> None:
+    for problem in problems:
         err.print("[red]failed[/] ", end="")
         err.print(f"{problem.kind} {problem.name}: {_one_line(problem.message)}", markup=False)
         if problem.table:
             err.print(f"    its wrong rows: {problem.table}", markup=False)
-    err.print(f"the candidate is at {result.candidate}", markup=False)
 
 
 def _wrong_usage(error: BadQuestionError, arguments: Mapping[str, str]) -> typer.BadParameter:

@@ -2,7 +2,7 @@
 
     lake/<source>/<table>/<raw path, encoded>/<sha256>-<loaded at>.parquet      landed records
     lake/_rejected/<source>/<table>/<raw path, encoded>/<same name>.parquet     quarantined records
-    lake/_ledger/<source>/<table>/<raw path, encoded>/_entry.json               one per raw file
+    lake/_ledger/<source>/<table>/<raw path, encoded>/~entry.json               one per raw file
 
 The raw path stands in the landed file's own path, so that a view can say for every record which
 raw file it came from without that text standing in every row.
@@ -35,7 +35,8 @@ REJECTED = "_rejected"
 TEMPORARY = "_tmp"
 LOCK = "_lock"
 MARK = "_lake.json"
-ENTRY = "_entry.json"
+# Spark takes names that begin with _ or . for hidden, and no encoded raw path begins with ~.
+ENTRY = "~entry.json"
 MAX_NAME = 255
 MAX_PATH = 3000
 

@@ -10,11 +10,11 @@
         count(*) as row_count
     from {{ model }}
     {%- if touched is not none %}
-    where ({{ key | join(', ') }}) in (
-        select ({{ key | join(', ') }})
+    inner join (
+        select distinct {{ key | join(', ') }}
         from {{ model }}
         where source_file in {{ literal_list(touched) }}
-    )
+    ) as touched using ({{ key | join(', ') }})
     {%- endif %}
     group by {{ key | join(', ') }}
     having count(*) > 1

@@ -27,7 +27,7 @@ def own_project(tmp_path: Path) -> Workbench:
 
 def break_the_accounting(bench: Workbench) -> None:
     """Let the ledger claim a record that was never landed, as a faulty loader would."""
-    (entry,) = bench.lake.rglob("_entry.json")
+    (entry,) = bench.lake.rglob("~entry.json")
     content = json.loads(entry.read_text())
     content["records"] += 1
     entry.write_text(json.dumps(content))

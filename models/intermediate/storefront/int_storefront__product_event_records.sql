@@ -42,7 +42,7 @@ fields as (
         event['event_type'] as event_type,
         event['data']['event_name'] as event_name,
         event['data']['timestamp_unixtime_ms'] as timestamp_unixtime_ms,
-        nullif(trim(event['data']['custom_attributes']['codeColor']), '') as product_id,
+        nullif({{ trimmed("event['data']['custom_attributes']['codeColor']") }}, '') as product_id,
         event['data']['custom_attributes']['actualPrice'] as price
     from events
 ),

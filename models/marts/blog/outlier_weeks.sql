@@ -17,9 +17,9 @@ totals as (
 
 -- |1 - votes / (total / weeks)| > threshold, multiplied out: in integers it is exact.
 select
-    weekly_votes.year as "Year",
-    weekly_votes.week_number as "WeekNumber",
-    weekly_votes.vote_count as "VoteCount"
+    weekly_votes.year as {{ adapter.quote('Year') }},
+    weekly_votes.week_number as {{ adapter.quote('WeekNumber') }},
+    weekly_votes.vote_count as {{ adapter.quote('VoteCount') }}
 from weekly_votes
 cross join totals
 where

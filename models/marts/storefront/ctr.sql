@@ -3,6 +3,13 @@
 {{ config(
     materialized='table_function',
     parameters=['start_at', 'end_at', 'interval_minutes', 'product := null', 'platform := null'],
+    meta={'parameter_types': {
+        'start_at': 'timestamp',
+        'end_at': 'timestamp',
+        'interval_minutes': 'bigint',
+        'product': 'varchar',
+        'platform': 'varchar',
+    }},
     contract={'enforced': false},
     persist_docs={'relation': false, 'columns': false},
 ) }}
@@ -22,36 +29,53 @@ platforms as (
     where delivers_product_views
 ),
 
--- The parameter `platform` hides a column of that name unless the column says whose it is.
+-- The parameter `platform` hides a column of that name on one engine, and is hidden by it on
+-- another: below, no column is called so.
 -- noqa: disable=RF03
-product_views as (
+all_views as (
     select
         viewed.viewed_at as happened_at,
         viewed.platform as platform_name,
         viewed.product_id
     from viewed
-    where
-        viewed.viewed_at >= cast(start_at as timestamp)
-        and viewed.viewed_at < cast(end_at as timestamp)
-        and (product is null or viewed.product_id = product)
-        and (platform is null or viewed.platform = platform)
-        and viewed.platform in (select platforms.platform from platforms)
+    where viewed.platform in (select platforms.platform from platforms)
 ),
 
-purchases as (
+all_purchases as (
     select
         bought.purchased_at as happened_at,
         bought.platform as platform_name,
         bought.product_id
     from bought
-    where
-        bought.purchased_at >= cast(start_at as timestamp)
-        and bought.purchased_at < cast(end_at as timestamp)
-        and (product is null or bought.product_id = product)
-        and (platform is null or bought.platform = platform)
-        and bought.platform in (select platforms.platform from platforms)
+    where bought.platform in (select platforms.platform from platforms)
 ),
 -- noqa: enable=RF03
+
+product_views as (
+    select
+        happened_at,
+        platform_name,
+        product_id
+    from all_views
+    where
+        happened_at >= cast(start_at as timestamp)
+        and happened_at < cast(end_at as timestamp)
+        and (product is null or product_id = product)
+        and (platform is null or platform_name = platform)
+),
+
+purchases as (
+    select
+        happened_at,
+        platform_name,
+        product_id
+    from all_purchases
+    where
+        happened_at >= cast(start_at as timestamp)
+        and happened_at < cast(end_at as timestamp)
+        and (product is null or product_id = product)
+        and (platform is null or platform_name = platform)
+),
 
 {{ click_through('cast(start_at as timestamp)', 'interval_minutes') }}
 

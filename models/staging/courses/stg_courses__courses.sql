@@ -9,8 +9,8 @@ source as (
 typed as (
     select
         {{ cast_integer('course_id') }} as catalogue_id,
-        nullif(trim(title), '') as name,
-        nullif(lower(trim(programming_language)), '') as language,
+        nullif({{ trimmed('title') }}, '') as name,
+        nullif(lower({{ trimmed('programming_language') }}), '') as language,
         course_id,
         title,
         description,

@@ -9,7 +9,7 @@ source as (
 typed as (
     select
         {{ cast_integer('AlbumId') }} as album_id,
-        nullif(trim(Title), '') as album_title,
+        nullif({{ trimmed('Title') }}, '') as album_title,
         {{ cast_integer('ArtistId') }} as artist_id,
         AlbumId,
         Title,

@@ -9,7 +9,7 @@ source as (
 typed as (
     select
         {{ cast_integer('ArtistId') }} as artist_id,
-        nullif(trim(Name), '') as artist_name,
+        nullif({{ trimmed('Name') }}, '') as artist_name,
         ArtistId,
         Name,
         _source_file as source_file,

@@ -9,7 +9,7 @@ source as (
 typed as (
     select
         {{ cast_integer('GenreId') }} as genre_id,
-        nullif(trim(Name), '') as genre_name,
+        nullif({{ trimmed('Name') }}, '') as genre_name,
         GenreId,
         Name,
         _source_file as source_file,

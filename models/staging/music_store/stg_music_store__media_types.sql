@@ -28,7 +28,7 @@ judged as (
 
 select
     media_type_id,
-    nullif(trim(Name), '') as media_type_name,
+    nullif({{ trimmed('Name') }}, '') as media_type_name,
     source_file,
     source_record,
     loaded_at,

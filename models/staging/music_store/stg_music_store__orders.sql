@@ -11,7 +11,7 @@ typed as (
         {{ cast_timestamp('invoice_date') }} as invoiced_at,
         {{ cast_decimal('UnitPrice', 18, 4) }} as unit_price,
         {{ cast_integer('Quantity', 'integer') }} as pieces,
-        nullif(trim(genre), '') as genre_name,
+        nullif({{ trimmed('genre') }}, '') as genre_name,
         {{ cast_decimal('minutes', 18, 6) }} as track_minutes,
         invoice_date,
         UnitPrice,
@@ -41,7 +41,7 @@ judged as (
 select
     invoiced_at,
     genre_name,
-    nullif(trim(media_type), '') as media_type_name,
+    nullif({{ trimmed('media_type') }}, '') as media_type_name,
     track_minutes as minutes,
     unit_price,
     pieces as quantity,

@@ -28,7 +28,7 @@ judged as (
 
 select
     playlist_id,
-    nullif(trim(Name), '') as playlist_name,
+    nullif({{ trimmed('Name') }}, '') as playlist_name,
     source_file,
     source_record,
     loaded_at,

@@ -8,7 +8,7 @@ source as (
 
 typed as (
     select
-        nullif(trim(genre), '') as genre_name,
+        nullif({{ trimmed('genre') }}, '') as genre_name,
         {{ cast_decimal('minutes', 18, 6) }} as track_minutes,
         {{ cast_decimal('price', 18, 4) }} as track_price,
         genre,

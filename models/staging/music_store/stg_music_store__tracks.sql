@@ -47,11 +47,11 @@ judged as (
 
 select
     track_id,
-    nullif(trim(Name), '') as track_name,
+    nullif({{ trimmed('Name') }}, '') as track_name,
     album_id,
     media_type_id,
     genre_id,
-    nullif(nullif(trim(Composer), ''), 'NA') as composer,
+    nullif(nullif({{ trimmed('Composer') }}, ''), 'NA') as composer,
     length_ms as milliseconds,
     size_bytes,
     unit_price,

@@ -11,7 +11,7 @@ typed as (
         {{ cast_integer('id') }} as order_item_id,
         {{ cast_integer('order_id') }} as placed_order_id,
         {{ cast_integer('quantity') }} as pieces,
-        nullif(trim(code_color), '') as product_id,
+        nullif({{ trimmed('code_color') }}, '') as product_id,
         id,
         order_id,
         sku,

@@ -8,14 +8,7 @@ source as (
 
 typed as (
     select
-        {{ json_structs('events', {
-            'event_type': 'varchar',
-            'data': {
-                'event_name': 'varchar',
-                'timestamp_unixtime_ms': 'varchar',
-                'custom_attributes': {'codeColor': 'varchar', 'actualPrice': 'varchar'},
-            },
-        }) }} as event_list,
+        {{ json_structs('events', product_event_fields()) }} as event_list,
         events,
         _path_platform as platform,
         _source_file as source_file,

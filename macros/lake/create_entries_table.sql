@@ -1,0 +1,19 @@
+{#-
+    On Spark: `raw_lake.entries`, a table over every entry of the ledger as it is now, whether there
+    are any yet or not. A time stays a text: in JSON Spark would take it for one in a zone.
+-#}
+{% macro create_entries_table(lake) -%}
+    {%- set columns = [] -%}
+    {%- for name, type in ledger_columns().items() -%}
+        {%- do columns.append(
+            name ~ ' ' ~ (type_string() if type == 'timestamp' else engine_type(type))
+        ) -%}
+    {%- endfor -%}
+    {%- do run_query('create schema if not exists raw_lake') -%}
+    {%- do run_query('drop table if exists raw_lake.entries') -%}
+    {%- do run_query(
+        'create table raw_lake.entries (' ~ columns | join(', ') ~ ') using json'
+        ~ " options (recursiveFileLookup 'true', multiLine 'true', pathGlobFilter '~entry.json')"
+        ~ ' location ' ~ literal(lake ~ '/_ledger')
+    ) -%}
+{%- endmacro %}

@@ -1,0 +1,201 @@
+"""Builds on Spark: in place, in the catalog that the settings name."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from casebook.build import Problem, only_build, read_results, run_dbt, with_tests_that_can_run
+from casebook.errors import CasebookError
+from casebook.settings import Settings
+
+OLDEST_JAVA = 17
+WAREHOUSE = "target/spark"
+ARTIFACTS = "target/dbt_spark"
+# Written by the Java program itself when it starts; nothing can be told to keep it quiet.
+NOISE = ("WARNING: Using incubator modules:",)
+# Python to run before dbt, which says itself what is wrong with a query.
+FIRST = (
+    "from pyspark.logger import PySparkLogger;"
+    " PySparkLogger.getLogger('SQLQueryContextLogger').disabled = True;"
+)
+
+
+@dataclass(frozen=True)
+class SparkResult:
+    """How a build on Spark ended.
+
+    Attributes:
+        warehouse: the folder or address below which the tables are.
+        built: models, seeds and tests that ran.
+        failures: what failed, empty if nothing did.
+        warnings: tests of severity warn that found something.
+    """
+
+    warehouse: str
+    built: int
+    failures: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def build_on_spark(
+    settings: Settings, dbt_options: Sequence[str] = (), *, quiet: bool = False
+) -> SparkResult:
+    """Run `dbt build` on Spark, in place: readers see each table as soon as it is built.
+
+    Args:
+        settings: where everything is.
+        dbt_options: further options for dbt, such as `--select`, `+votes`.
+        quiet: print only dbt's errors.
+
+    Raises:
+        CasebookError: if Spark or Java is missing, another build of the same warehouse is running,
+            dbt could not run, or the selection is empty.
+    """
+    check_spark()
+    spark = spark_environment(settings)
+    warehouse = spark["CASEBOOK_SPARK_WAREHOUSE"]
+    artifacts = settings.project / spark["DBT_TARGET_PATH"]
+    results = artifacts / "run_results.json"
+    with only_build(_lock_file(settings, warehouse), warehouse):
+        results.unlink(missing_ok=True)
+        options = with_tests_that_can_run(dbt_options)
+        status = run_dbt(
+            settings,
+            ["build", "--target", "spark", *options],
+            quiet=quiet,
+            environment=spark,
+            noise=NOISE,
+            first=FIRST,
+        )
+        if not results.exists():
+            raise CasebookError(
+                f"dbt could not run: it ended with status {status}; nothing was built",
+                fix="see what dbt or Spark says above; docs/spark.md has the settings",
+            )
+        built, failures, warnings = read_results(results)
+    if status == 0 and not built:
+        raise CasebookError(
+            "the selection names no model: nothing was built",
+            fix="`dbt ls` lists what can be selected",
+        )
+    if status != 0:
+        failures = failures or (Problem("dbt", "command", f"dbt ended with status {status}"),)
+    return SparkResult(warehouse, built, failures, warnings)
+
+
+def check_spark() -> None:
+    """Raise a CasebookError that says what to install if Spark cannot run here."""
+    if not all(map(importlib.util.find_spec, ("pyspark", "dbt.adapters.spark"))):
+        raise CasebookError(
+            "Spark is not installed",
+            fix="in the project's folder, with Python 3.11 or later: pip install -e '.[spark]'",
+        )
+    # A Spark Connect server runs Java somewhere else.
+    if "SPARK_REMOTE" not in os.environ:
+        check_java()
+
+
+def check_java() -> None:
+    """Raise a CasebookError if there is no Java, or one that is too old for Spark."""
+    fix = (
+        f"install Java {OLDEST_JAVA} or later; on Debian and Ubuntu it is the package"
+        " openjdk-17-jre-headless. JAVA_HOME names the folder of one that is not on the PATH"
+    )
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if java is None:
+        raise CasebookError("Spark needs Java, and there is none on the PATH", fix=fix)
+    try:
+        run = subprocess.run([java, "-version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise CasebookError(
+            "Spark needs Java, and this does not run", file=java, fix=fix
+        ) from error
+    found = re.search(r'version "(?:1\.)?(\d+)', run.stderr + run.stdout)
+    if found is None or int(found[1]) < OLDEST_JAVA:
+        version = found[1] if found else "one of an unknown version"
+        raise CasebookError(
+            f"Spark needs Java {OLDEST_JAVA} or later, and this is {version}", file=java, fix=fix
+        )
+
+
+def spark_environment(
+    settings: Settings, environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment for dbt's Spark session.
+
+    A variable `CASEBOOK_SPARK_…` wins over spark-defaults.conf in `SPARK_CONF_DIR`, and that over
+    what suits one machine. Whatever else Spark can be told stands in spark-defaults.conf, or in
+    `PYSPARK_SUBMIT_ARGS`, which wins over all.
+
+    Args:
+        settings: where everything is.
+        environment: what is set; this program's own environment by default.
+    """
+    given = os.environ if environment is None else environment
+    defaults = _spark_defaults(given.get("SPARK_CONF_DIR"))
+    warehouse = (
+        given.get("CASEBOOK_SPARK_WAREHOUSE")
+        or defaults.get("spark.sql.warehouse.dir")
+        or str(settings.project / WAREHOUSE)
+    )
+    if not _is_address(warehouse):
+        warehouse = str(Path(warehouse.removeprefix("file:")).absolute())
+    environment = {
+        "CASEBOOK_SPARK_WAREHOUSE": warehouse,
+        "DBT_TARGET_PATH": given.get("DBT_TARGET_PATH", ARTIFACTS),
+    }
+    if "CASEBOOK_SPARK_METASTORE" not in given:
+        folder = str(settings.project / WAREHOUSE) if _is_address(warehouse) else warehouse
+        environment["CASEBOOK_SPARK_METASTORE"] = f"{folder}/metastore"
+    conf_dir = given.get("SPARK_CONF_DIR")
+    if conf_dir and Path(conf_dir, "log4j2.properties").is_file():
+        environment["CASEBOOK_SPARK_LOG"] = str(Path(conf_dir, "log4j2.properties").absolute())
+    else:
+        environment["CASEBOOK_SPARK_LOG"] = str(Path(__file__).with_name("spark_log4j2.properties"))
+    wanted = {
+        "spark.master": given.get("CASEBOOK_SPARK_MASTER"),
+        "spark.driver.memory": given.get("CASEBOOK_SPARK_MEMORY"),
+    }
+    on_one_machine = {
+        "spark.master": "local[*]",
+        "spark.driver.memory": "2g",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    chosen = {name: value for name, value in on_one_machine.items() if name not in defaults}
+    chosen |= {name: value for name, value in wanted.items() if value}
+    if "SPARK_REMOTE" in given:
+        return environment
+    submit = given.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
+    confs = " ".join(f"--conf {name}={value}" for name, value in chosen.items())
+    return environment | {"PYSPARK_SUBMIT_ARGS": f"{confs} {submit}"}
+
+
+def _spark_defaults(folder: str | None) -> dict[str, str]:
+    """What spark-defaults.conf says: a name and a value a line, with blanks or `=` between them."""
+    path = Path(folder, "spark-defaults.conf") if folder else None
+    if path is None or not path.is_file():
+        return {}
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    lines = (line for line in lines if line and not line.startswith("#"))
+    pairs = (re.split(r"\s*[=\s]\s*", line, maxsplit=1) for line in lines)
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
+
+def _is_address(folder: str) -> bool:
+    return "://" in folder and not folder.startswith("file:")
+
+
+def _lock_file(settings: Settings, warehouse: str) -> Path:
+    """Where builds of a warehouse wait for each other: beside it, or here where it is elsewhere."""
+    folder = settings.project / WAREHOUSE if _is_address(warehouse) else Path(warehouse)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "casebook.lock"
