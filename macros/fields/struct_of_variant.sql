@@ -15,8 +15,9 @@
             ) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- set value = 'try_variant_get(' ~ variant ~ ', ' ~ literal(path) ~ ", 'variant')" -%}
     case
-        when not is_variant_null(try_variant_get({{ variant }}, {{ literal(path) }}, 'variant'))
+        when {{ value }} is not null and not is_variant_null({{ value }})
             then named_struct({{ parts | join(', ') }})
     end
 {%- endmacro %}
