@@ -37,6 +37,7 @@ LOCK = "_lock"
 MARK = "_lake.json"
 # Spark takes names that begin with _ or . for hidden, and no encoded raw path begins with ~.
 ENTRY = "~entry.json"
+OLD_ENTRY = "_entry.json"  # in lakes of before, which Spark could not read
 MAX_NAME = 255
 MAX_PATH = 3000
 
@@ -272,7 +273,8 @@ class Lake:
     def _check_raw_folder(self, raw: Path) -> None:
         mark = self.root / MARK
         if mark.is_file():
-            known = json.loads(mark.read_text(encoding="utf-8"))["raw"]
+            said = json.loads(mark.read_text(encoding="utf-8"))
+            known = said["raw"]
             if known != str(raw.resolve()):
                 raise CasebookError(
                     f"this lake was loaded from {known}, not from {raw.resolve()}",
@@ -280,8 +282,11 @@ class Lake:
                     fix="give the other raw folder a lake of its own with --lake or CASEBOOK_LAKE,"
                     " or delete this lake to load it anew",
                 )
-            return
-        write_json(mark, {"raw": str(raw.resolve())})
+            if said.get("entry") == ENTRY:
+                return
+            for entry in list((self.root / LEDGER).rglob(OLD_ENTRY)):
+                entry.rename(entry.with_name(ENTRY))
+        write_json(mark, {"raw": str(raw.resolve()), "entry": ENTRY})
 
     @contextlib.contextmanager
     def file_lock(self, source_file: str) -> Iterator[None]:

@@ -13,6 +13,9 @@ import duckdb
 import pytest
 from casebook.errors import CasebookError
 from casebook.lake import (
+    ENTRY,
+    MARK,
+    OLD_ENTRY,
     Lake,
     LedgerEntry,
     decode,
@@ -23,6 +26,7 @@ from casebook.lake import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from loading import Workshop
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1)
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
@@ -131,6 +135,25 @@ def test_write_json_replaces_a_file_whole(tmp_path: Path) -> None:
         write_json(path, {"a": "x" * 100_000, "b": object()})
     assert path.read_text() == '{\n "a": "\\u00e9"\n}'
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_lake_of_before_keeps_what_it_holds(tmp_path: Path) -> None:
+    """Its entries had another name; one whose raw file is gone could not be made again."""
+    shop = Workshop(tmp_path)
+    before = shop.load_one(b'{"Id": "1"}\n')
+    for path in list(shop.settings.lake.rglob(ENTRY)):
+        path.rename(path.with_name(OLD_ENTRY))
+    write_json(shop.settings.lake / MARK, {"raw": str(shop.settings.raw.resolve())})
+    (shop.folder / "a.jsonl").unlink()
+    shop.write("b.jsonl", b'{"Id": "2"}\n')
+    shop.load()
+    assert shop.entry().state == "gone"
+    assert shop.entry().landed_file == before.landed_file
+    assert [one.source_file for one in shop.lake.entries()] == [
+        "shop/orders/a.jsonl",
+        "shop/orders/b.jsonl",
+    ]
+    assert not list(shop.settings.lake.rglob(OLD_ENTRY))
 
 
 def test_a_lake_remembers_its_raw_folder(tmp_path: Path) -> None:
