@@ -431,7 +431,7 @@ def combine(
 ) -> None:
     """Write the records of each subfolder's files to one SUBFOLDER.json.gz, as JSON lines.
 
-    It does no more than that: no source need be declared, and neither lake nor warehouse is touched.
+    It does no more than that: it needs no declared source, and touches neither lake nor warehouse.
     """
     from casebook.combine.run import combine as combine_folders
     from casebook.progress import counting

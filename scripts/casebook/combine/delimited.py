@@ -1,10 +1,10 @@
 """The records of delimited text as lines of JSON.
 
-Which of its columns hold numbers is told once per file, from its first rows: those among the first
-`FIRST_ROWS` good records that begin within the first `FIRST_BYTES` bytes of these. A column in
-which every value there that is not empty is a number (`casebook.combine.numbers`), and at least one
-is, is written as numbers, every other as strings. An empty value is null, in quotes or not. A value
-of a column of numbers that comes later and is none is written as a string.
+Which of a file's columns hold numbers is told once, from its first rows: those among its first
+`FIRST_ROWS` good records that begin within the first `FIRST_BYTES` bytes of their values. A column
+whose values there are all numbers (`casebook.combine.json_numbers`) or empty, and not all empty, is
+written as numbers, every other as strings. An empty value is null, in quotes or not. A value of a
+column of numbers that comes later and is none is written as a string.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
 
-from casebook.combine.numbers import are_numbers, is_number
+from casebook.combine.json_numbers import are_numbers, is_number
 from casebook.readers.base import Refused
 from casebook.readers.delimited_header import Header, guess_header, split
 from casebook.readers.delimited_split import Block, Record, Splitter

@@ -1,10 +1,10 @@
 """The records of JSON files as lines of strict JSON, their text unchanged.
 
-What is a record, the loader's judge says (`casebook.readers.json_judge`), and a record's own text
-passes: the order of its keys, keys that are repeated, the spelling of its numbers and its escapes. A
-record that stands over several lines is put on one, without the white space between its parts. What
-the loader takes though it is not strict JSON is made so: a comma before a closing bracket goes, and
-`NaN`, `Infinity` and the like, for which JSON has no number, become strings of the same spelling.
+What is a record, the loader's judge says (`casebook.readers.json_judge`). Its own text passes: the
+order of its keys, repeated keys, the spelling of its numbers and its escapes. A record that stands
+over several lines is put on one, without the white space between its parts. What the loader takes
+though it is not strict JSON is made so: a comma before a closing bracket goes, and `NaN`,
+`Infinity` and the like, for which JSON has no number, become strings of the same spelling.
 """
 
 from __future__ import annotations
@@ -37,8 +37,6 @@ _PART = re.compile(
     re.X,
 )
 _LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-
-
 # Cuts an array into the texts of its values; takes strict JSON only, but bytes that are not UTF-8.
 _values = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -108,16 +106,21 @@ def read_json_array(
     opinions: SecondOpinion,
 ) -> Iterator[tuple[int, bytes]]:
     """Read a file that holds one JSON array; as `read_json_lines`."""
-    for batch in _batches(elements(path, compression)):
+    for batch in _batches(elements(path, compression), reject):
         texts = [record.raw for record in batch]
         yield _write(texts, partial(iter, batch), reject, opinions)
         advance(sum(map(len, texts)))
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+def _batches(records: Iterable[Record], reject: Callable[[Record], None]) -> Iterator[list[Record]]:
     batch: list[Record] = []
     size = 0
     for record in records:
+        if record.reason_code is not None:
+            # What is left of a broken array, not to be judged by itself.
+            yield batch
+            reject(record)
+            return
         batch.append(record)
         size += len(record.raw)
         if size >= _BATCH_BYTES:

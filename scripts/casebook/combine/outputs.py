@@ -2,7 +2,7 @@
 
     OUT_DIR/<subfolder>.json.gz              the records
     OUT_DIR/<subfolder>.rejected.jsonl       with --skip-bad: the records that cannot be read
-    OUT_DIR/.casebook-combine/written.json   which raw folder they are from, and which files are ours
+    OUT_DIR/.casebook-combine/written.json   of which raw folder they are, and which files are ours
     OUT_DIR/.casebook-combine/work/          what is not finished yet
 
 An output is made below `work/` and renamed when it is whole. It is named in `written.json` before
@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class Outputs:
     def __init__(self, folder: Path, raw: Path) -> None:
         self._folder, self._raw = folder, raw.resolve()
         self._home = folder / HOME
-        self.work = self._home / "work"
+        # Not that of a killed combine, whose workers may still be writing.
+        self.work = self._home / "work" / f"{os.getpid()}-{time.time_ns()}"
         self._written: set[str] = set()
 
     @contextlib.contextmanager
@@ -46,20 +48,20 @@ class Outputs:
         """Keep other combines out, and begin with nothing that is left of killed ones.
 
         Raises:
-            CasebookError: if another one works there, it holds the outputs of another raw folder, or
-                it cannot be written to.
+            CasebookError: if another one works there, the outputs of another raw folder are there,
+                or it cannot be written to.
         """
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             with (self._home / "lock").open("w") as lock:
                 self._lock(lock.fileno())
                 self._remember()
-                shutil.rmtree(self.work, ignore_errors=True)
-                self.work.mkdir()
+                shutil.rmtree(self.work.parent, ignore_errors=True)
+                self.work.mkdir(parents=True)
                 try:
                     yield
                 finally:
-                    shutil.rmtree(self.work, ignore_errors=True)
+                    shutil.rmtree(self.work.parent, ignore_errors=True)
         except OSError as error:
             raise CasebookError(
                 f"it cannot be written to: {error.strerror}",
@@ -135,7 +137,7 @@ class Outputs:
         Args:
             subfolder: the subfolder.
             output: the file of records, below `work`.
-            rejected: the file of those that cannot be read, below `work`; None where there are none.
+            rejected: the file of those that cannot be read; None where there are none.
         """
         place = self._folder / (subfolder + REJECTED)
         if rejected is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -167,20 +168,25 @@ class _Run:
                 self._finish(job)
         if workers is None:
             workers = 0 if self._all < SMALL else min(WORKERS, len(self._files))
-        for done in convert_all(self._tasks(), workers, self._advance):
-            job, place, file = self._files[done.number]
-            self._advance(done.number, file.size_bytes)
-            if job.is_over:
-                continue
-            job.done[place] = done
-            job.failed = job.failed or done.failure is not None
-            if len(job.done) == (job.sent if job.failed else len(job.subfolder.files)):
-                self._finish(job)
+        with closing(convert_all(self._tasks(), workers, self._advance)) as all_done:
+            for done in all_done:
+                self._take(done)
         results = [self._results[job.subfolder.name] for job in self._jobs]
         return CombineReport(
             [result for result in results if isinstance(result, Combined)],
             [result for result in results if isinstance(result, CasebookError)],
         )
+
+    def _take(self, done: Done) -> None:
+        """Take what became of a file; its subfolder may be finished by it."""
+        job, place, file = self._files[done.number]
+        self._advance(done.number, file.size_bytes)
+        # One that was given out while its subfolder failed comes too late.
+        if not job.is_over:
+            job.done[place] = done
+            job.failed = job.failed or done.failure is not None
+            if len(job.done) == (job.sent if job.failed else len(job.subfolder.files)):
+                self._finish(job)
 
     def _tasks(self) -> Iterator[Task]:
         """The files of subfolders that have not failed by now, in order."""

@@ -1,8 +1,8 @@
 """Gzip files that are put together from parts which were compressed apart from each other.
 
-A part is a stretch of deflate that refers to nothing before it and ends at a whole byte. Parts behind
-each other, between a gzip header and a trailer, are one gzip stream, which every program reads to
-its end, as it may not where a file has several streams. The header has no time and no name in it.
+A part is a stretch of deflate that refers to nothing before it and ends at a whole byte. Parts
+behind each other, between a gzip header and a trailer, are one gzip stream, which every program
+reads to its end, as some do not where a file has several. The header has no time and no name in it.
 """
 
 from __future__ import annotations

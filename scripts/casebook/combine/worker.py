@@ -1,8 +1,8 @@
 """A program that converts raw files, one after another.
 
-It reads tasks from stdin, one line of JSON each, and writes to stdout how many more bytes it has read,
-and what became of each task. It ends when stdin does, so that none outlives the combine that has
-started it, however that ends.
+It reads tasks from stdin, one line of JSON each, and writes to stdout how many more bytes it has
+read, and what became of each task. It ends when stdin does, so that none outlives the combine that
+has started it, however that ends.
 """
 
 from __future__ import annotations
@@ -38,7 +38,3 @@ def main() -> None:
         part = vars(done.part) if done.part else None
         print(unsaid)
         print(json.dumps({**vars(done), "part": part}, default=str), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,6 +5,7 @@ This module keeps what reads files out of the process that asks, which saves it 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -16,6 +17,11 @@ from threading import Lock, Thread
 from typing import Any
 
 from casebook.combine.tasks import Done, Part, Task
+
+# With the paths of this process: a file of that name in the current folder is not ours.
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[1:]; from casebook.combine.worker import main; main()"
+)
 
 
 def convert_all(
@@ -75,43 +81,36 @@ class _Worker:
     """A worker, as seen from the process that started it."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "casebook.combine.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        self._process = _start()
 
     def convert(self, task: Task) -> Iterator[Done | int]:
-        """Let it convert a file; gives the bytes that it has read so far, then what became of it."""
+        """Let it convert a file; gives how many bytes it has read, then what became of it."""
+        if self._process.poll() is not None:
+            self._process = _start()
         assert self._process.stdin is not None and self._process.stdout is not None
         asked = {**vars(task), "path": str(task.path), "folder": str(task.folder)}
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(asked).encode("ascii") + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            yield self._died(task)
-            return
         while line := self._process.stdout.readline():
             word = json.loads(line)
-            if isinstance(word, int):
-                yield word
-                continue
-            yield _done(word)
-            return
-        yield self._died(task)
-
-    def _died(self, task: Task) -> Done:
-        assert self._process.stderr is not None
-        said = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+            if not isinstance(word, int):
+                yield _done(word)
+                return
+            yield word
         status = self._process.wait()
-        why = said[-1] if said else f"exit status {status}"
-        return Done(task.number, failure=f"the process that read it has ended: {why}")
+        yield Done(task.number, failure=f"the process that read it has ended, status {status}")
 
     def end(self) -> None:
         """End it, whatever it is at."""
         self._process.kill()
-        self._process.communicate()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", _PROGRAM, *sys.path]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def _done(word: dict[str, Any]) -> Done:

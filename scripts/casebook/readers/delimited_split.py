@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeVar
 from casebook.readers.base import MAX_RECORD_BYTES, Refused
 
 MAX_QUOTE_BYTES = 1 << 20
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 _LARGEST_BLOCK = 8 << 20
 _NEAR = 1 << 16
 _TRIES = 4
