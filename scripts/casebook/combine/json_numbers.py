@@ -25,11 +25,10 @@ def is_number(value: bytes) -> bool:
 
 
 def are_numbers(values: Sequence[bytes]) -> bool:
-    """Whether all values are numbers; none may be empty. Told in a sixth of the time that each by
-    itself takes.
-    """
-    array = b"[%b]" % b",".join(values)
-    if array.count(b",") != len(values) - 1 or array.translate(None, _OF_NUMBERS) != b"[]":
+    """Whether all values are numbers; none is empty. Quicker than to ask for each by itself."""
+    # With a number before them, as blanks alone are an array, too.
+    array = b"[0,%b]" % b",".join(values)
+    if array.count(b",") != len(values) or array.translate(None, _OF_NUMBERS) != b"[]":
         return False
     try:
         _is_json(array)
