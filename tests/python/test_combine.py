@@ -17,6 +17,7 @@ import pytest
 from casebook.combine.outputs import HOME
 from casebook.combine.run import combine
 from casebook.errors import CasebookError
+from casebook.sample import write_sample
 from combining import Kitchen
 
 
@@ -89,6 +90,15 @@ def test_what_holds_no_record_gives_none(kitchen, name) -> None:
     kitchen.write("one/~.csv", "a\n1\n")
     kitchen.combine()
     assert kitchen.lines("one") == ['{"a":1}']
+
+
+def test_it_takes_for_records_what_the_loader_does(kitchen) -> None:
+    planted = write_sample(kitchen.root / "sample")
+    for table in planted.tables:
+        report = combine(planted.folder / table.source, kitchen.root / table.source, skip_bad=True)
+        found = {done.subfolder: done for done in report.combined}[table.table]
+        assert (found.files, found.rejected) == (table.files, table.quarantined)
+        assert found.records == table.records - table.quarantined
 
 
 def test_an_empty_subfolder_has_an_empty_output(kitchen) -> None:

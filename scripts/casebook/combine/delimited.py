@@ -162,9 +162,11 @@ def _count_first(fields: list[bytes], columns: int) -> int:
 
 def _numbers(values: list[bytes]) -> list[bytes]:
     """Values of a column of numbers as JSON."""
-    present = [value for value in values if value]
-    if are_numbers(present):
-        return values if len(present) == len(values) else [value or b"null" for value in values]
+    if all(values):
+        if are_numbers(values):
+            return values
+    elif are_numbers([value for value in values if value]):
+        return [value or b"null" for value in values]
     return [
         value if is_number(value) else b'"%b"' % _escape(value) if value else b"null"
         for value in values

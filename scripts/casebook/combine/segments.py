@@ -13,13 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from zlib_ng import zlib_ng
+from isal import isal_zlib
 
 from casebook.combine.tasks import Part
 
-# zlib-ng gives the same bytes on every processor. Its level 3 is as small as zlib's own level 3, in
-# half the time.
-_LEVEL = 3
+# Five times as fast as zlib's level 1, and smaller. The level above gives other bytes on processors
+# with AVX-512 than on those without; this one the same on all that have SSE4.2.
+_LEVEL = 2
 _PIECE = 1 << 18
 _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LAST_BLOCK = b"\x03\0"
@@ -34,7 +34,7 @@ class PartWriter:
 
     def __init__(self, path: Path) -> None:
         self._path, self._file = path, path.open("wb")
-        self._packer = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS)
+        self._packer = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
         self._waiting: list[bytes] = []
         self._size = self._text_bytes = self._crc = 0
 
@@ -58,12 +58,12 @@ class PartWriter:
     def finish(self) -> Part:
         """Write what is left."""
         self._compress(b"".join(self._waiting))
-        self._file.write(self._packer.flush(zlib_ng.Z_SYNC_FLUSH))
+        self._file.write(self._packer.flush(isal_zlib.Z_SYNC_FLUSH))
         self._file.close()
         return Part(self._path, self._text_bytes, self._crc)
 
     def _compress(self, text: bytes) -> None:
-        self._crc = zlib_ng.crc32(text, self._crc)
+        self._crc = isal_zlib.crc32(text, self._crc)
         self._text_bytes += len(text)
         self._file.write(self._packer.compress(text))
 
@@ -79,7 +79,7 @@ def join_parts(parts: Iterable[Part], path: Path) -> int:
         file.write(_HEADER)
         for part in parts:
             _append(part.path, file)
-            crc = zlib_ng.crc32_combine(crc, part.crc, part.text_bytes)
+            crc = isal_zlib.crc32_combine(crc, part.crc, part.text_bytes)
             size += part.text_bytes
         file.write(_LAST_BLOCK)
         file.write(crc.to_bytes(4, "little") + (size % (1 << 32)).to_bytes(4, "little"))

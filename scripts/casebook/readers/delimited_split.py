@@ -18,7 +18,7 @@ from casebook.readers.base import MAX_RECORD_BYTES, Refused
 MAX_QUOTE_BYTES = 1 << 20
 _BLOCK = 1 << 18
 _LARGEST_BLOCK = 8 << 20
-_NEAR = 1 << 16
+_NEAR = 1 << 15
 _TRIES = 4
 _MUST_QUOTE = re.compile(rb'["\r\n]')
 _Piece = TypeVar("_Piece")
