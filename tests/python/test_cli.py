@@ -21,6 +21,7 @@ COMMANDS = (
     "ctr",
     "recommend",
     "serve",
+    "combine",
     "declare",
     "sample",
 )
