@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from casebook.archives import COMPRESSIONS
 from casebook.errors import CasebookError
+from casebook.files import check_file, name_below, status_below, why_unreadable
 from casebook.readers.base import Refused
 from casebook.readers.sqlite_file import (
     find_table,
@@ -125,9 +126,9 @@ def _look(
     path: Path, raw: Path, table: Table, found: Found, above: tuple[tuple[int, int], ...]
 ) -> None:
     """Add a file, or all files of a folder; `above` are device and inode of the folders above."""
-    name = _under(raw, path)
+    name = name_below(raw, path)
     try:
-        status = _status(path, raw)
+        status = status_below(path, raw)
         if not stat.S_ISDIR(status.st_mode):
             _add_file(path, status, raw, table, found)
             return
@@ -136,7 +137,7 @@ def _look(
             raise OSError("a symbolic link that leads back to a folder around it")
         children = list(path.iterdir())
     except (OSError, RuntimeError) as error:
-        found.files.append(RawFile(path, name, table, _why(error)))
+        found.files.append(RawFile(path, name, table, why_unreadable(error)))
         return
     for child in children:
         if child.name.startswith(".") or is_sidecar(child.name):
@@ -147,8 +148,8 @@ def _look(
 
 def _add_file(path: Path, status: os.stat_result, raw: Path, table: Table, found: Found) -> None:
     """Add a file in a declared table's folder; of a database, its table of that name."""
-    name = _under(raw, path)
-    refusal = _refusal(path, status) or _lacks_folders(path, raw, table)
+    name = name_below(raw, path)
+    refusal = check_file(path, status) or _lacks_folders(path, raw, table)
     if not is_database(path.name):
         found.files.append(RawFile(path, name, table, refusal))
         return
@@ -175,15 +176,15 @@ def _databases(folder: Path) -> Iterator[Path]:
 
 def _look_into(path: Path, raw: Path, tables: Sequence[Table], found: Found, whole: bool) -> None:
     """Add the declared tables of a source's database, or the database where it cannot be read."""
-    name = _under(raw, path)
+    name = name_below(raw, path)
     try:
-        if refusal := _refusal(path, _status(path, raw)):
+        if refusal := check_file(path, status_below(path, raw)):
             raise Refused(refusal)
         if not is_database(path.name):
             raise Refused("a database is not read from an archive; deliver it unpacked")
         names = table_names(path)
     except (OSError, RuntimeError, Refused) as error:
-        reason = str(error) if isinstance(error, Refused) else _why(error)
+        reason = str(error) if isinstance(error, Refused) else why_unreadable(error)
         table = Table(tables[0].source, PurePosixPath(name).stem, ())
         found.files.append(RawFile(path, name, table, reason))
         return
@@ -207,26 +208,6 @@ def _told_apart(files: list[RawFile]) -> list[RawFile]:
             file = replace(file, refusal="another file goes by the same name; rename one of them")
         named[file.source_file] = file
     return list(named.values())
-
-
-def _status(path: Path, raw: Path) -> os.stat_result:
-    if path.is_symlink() and not path.resolve().is_relative_to(raw.resolve()):
-        raise OSError("a symbolic link that leads out of the raw folder")
-    return path.stat()
-
-
-def _why(error: Exception) -> str:
-    return f"cannot be read: {getattr(error, 'strerror', None) or error}"
-
-
-def _refusal(path: Path, status: os.stat_result) -> str | None:
-    if not stat.S_ISREG(status.st_mode):
-        return "cannot be read: not a regular file"
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return "its name is not UTF-8; rename it"
-    return None
 
 
 def _lacks_folders(path: Path, raw: Path, table: Table) -> str | None:
@@ -254,9 +235,4 @@ def _undeclared(raw: Path, tables: Sequence[Table]) -> Iterator[str]:
 
 
 def _with_slash(raw: Path, path: Path) -> str:
-    return _under(raw, path) + ("/" if path.is_dir() else "")
-
-
-def _under(raw: Path, path: Path) -> str:
-    relative = path.relative_to(raw).as_posix()
-    return os.fsencode(relative).decode("utf-8", "backslashreplace")
+    return name_below(raw, path) + ("/" if path.is_dir() else "")

@@ -25,10 +25,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import unquote
 
 from casebook.errors import CasebookError
+from casebook.files import MAX_NAME, write_json
 
 LEDGER = "_ledger"
 REJECTED = "_rejected"
@@ -36,7 +37,6 @@ TEMPORARY = "_tmp"
 LOCK = "_lock"
 MARK = "_lake.json"
 ENTRY = "_entry.json"
-MAX_NAME = 255
 MAX_PATH = 3000
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")
@@ -144,37 +144,6 @@ def landed_name(file_hash: str, loaded_at: datetime) -> str:
     Always 64 + 1 + 21 characters and `.parquet`, so that SQL can take it apart by position.
     """
     return f"{file_hash}-{loaded_at.astimezone(timezone.utc):%Y%m%dT%H%M%S%f}.parquet"
-
-
-def write_json(path: Path, content: dict[str, Any], *, durably: bool = True) -> None:
-    """Write a JSON object, a line for each member, so that a reader sees all of it or nothing.
-
-    Args:
-        path: where to write it; whoever calls holds the lock of what it is about.
-        content: the object.
-        durably: whether it must outlast a crash of the machine right afterwards.
-    """
-    members = ",\n ".join(f"{json.dumps(key)}: {json.dumps(v)}" for key, v in content.items())
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with _create(temporary) as file:
-            file.write(f"{{\n {members}\n}}".encode("ascii"))
-            if durably:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _create(path: Path) -> BinaryIO:
-    """Open a file for writing, in a folder that is made if need be."""
-    try:
-        return path.open("wb")
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("wb")
 
 
 class Lake:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from casebook.load import FileResult
+if TYPE_CHECKING:
+    from casebook.load import FileResult
 
 SECONDS_BETWEEN_LINES = 5.0
 

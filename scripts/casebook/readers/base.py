@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from casebook.readers.count import Counter
-from casebook.sources import Table
 
 if TYPE_CHECKING:
     import duckdb
 
     from casebook.measure import Measured
     from casebook.quarantine import Quarantine
+    from casebook.sources import Table
 
 RECORD_COLUMN = "_source_record"
 MAX_RECORD_BYTES = 32 << 20

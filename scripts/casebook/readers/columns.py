@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from casebook.readers.base import Refused
 from casebook.readers.count import Counter
-from casebook.sources import Table
+
+if TYPE_CHECKING:
+    from casebook.sources import Table
 
 _encode = json.JSONEncoder(
     ensure_ascii=False, default=lambda raw: raw.decode("utf-8", "surrogateescape")

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from io import BytesIO
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from casebook.archives import open_text
 from casebook.readers.base import Desk, Raw, Reader, Reading, Refused, Text
@@ -15,7 +15,9 @@ from casebook.readers.delimited_count import DelimitedCounter
 from casebook.readers.delimited_header import Header, find_header, match_columns, split
 from casebook.readers.delimited_land import LARGE_FILE, land_at_once, land_one_by_one
 from casebook.readers.delimited_split import Record, Splitter
-from casebook.sources import Table
+
+if TYPE_CHECKING:
+    from casebook.sources import Table
 
 _BLANK_LINES = (b"\n", b"\r\n")
 

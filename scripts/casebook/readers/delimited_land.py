@@ -18,10 +18,11 @@ from casebook.readers.base import (
 )
 from casebook.readers.delimited_header import Columns, Header
 from casebook.readers.delimited_split import Record
-from casebook.sources import Table
 
 if TYPE_CHECKING:
     import duckdb
+
+    from casebook.sources import Table
 
 LARGE_FILE = 8 << 20
 _ROWS = 122880

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from casebook.readers.base import Refused
-from casebook.sources import Table
+
+if TYPE_CHECKING:
+    from casebook.sources import Table
 
 SAMPLE_RECORDS = 20_000
 
