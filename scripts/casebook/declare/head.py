@@ -22,7 +22,7 @@ from casebook.lake import LedgerEntry
 from casebook.load import load
 from casebook.readers.base import MAX_RECORD_BYTES, Raw, Refused, quote_name, quote_text
 from casebook.readers.choose import find_reader
-from casebook.readers.delimited_header import DELIMITERS, split
+from casebook.readers.delimited_header import guess_header
 from casebook.settings import Settings
 from casebook.sources import Table
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 MOST_RECORDS = 20_000
 MOST_BYTES = 64 << 20
-_LOOKED_AT = 1000
 # Columns that no file has, so that the loader names all that the file does have as undeclared. They
 # are two, as DuckDB takes bare values for records where one column is wanted.
 _NO_COLUMNS = [Name(name, name, "") for name in ("\ufffd1", "\ufffd2")]
@@ -235,24 +234,13 @@ def _never_measured() -> Measured:
 
 
 def _header(file: Path, path: Path) -> list[str]:
-    """The names in a delimited file's header, by the delimiter under which most records fit it."""
-    best: tuple[int, ...] = ()
-    names: list[str] = []
-    for delimiter in DELIMITERS:
-        with split(file, None, delimiter) as records:
-            first = next(iter(records), None)
-        if first is None:
-            raise CasebookError(
-                "it is empty", file=path, fix="draft from a file that has a header and records"
-            )
-        found = [field.decode("utf-8", "backslashreplace").strip() for field in first.fields or ()]
-        with split(file, None, delimiter, len(found)) as records:
-            good = sum(record.reason_code is None for record in islice(records, _LOOKED_AT))
-        # A line without a delimiter has one field under every other.
-        rank = (len(found) > 1, good, len(found))
-        if rank > best:
-            best, names = rank, found
-    return names
+    """The names in a delimited file's header."""
+    header = guess_header(file, None)
+    if header is None:
+        raise CasebookError(
+            "it is empty", file=path, fix="draft from a file that has a header and records"
+        )
+    return list(header.names)
 
 
 def _loaded(line: bytes) -> object:

@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from casebook.archives import open_text
 from casebook.readers.base import Raw, Refused
-from casebook.readers.delimited_split import Splitter
-from casebook.sources import Table
+from casebook.readers.delimited_split import Record, Splitter
+
+if TYPE_CHECKING:
+    from casebook.sources import Table
 
 DELIMITERS = (",", ";", "\t", "|")
 _BOM = b"\xef\xbb\xbf"
 _SAMPLE_RECORDS = 100
+_GUESS_RECORDS = 1000
 _SHOWN_CHARACTERS = 200
 
 
@@ -96,6 +99,29 @@ def find_header(raw: Raw) -> Header:
     return header
 
 
+def guess_header(path: Path, compression: str | None) -> Header | None:
+    """The header of a file of which no columns are declared; None if the file has no record.
+
+    The delimiter is the one that the header has and under which the most of the first records have
+    as many fields as the header; of several such, the one that makes the most fields.
+    """
+    best: tuple[int, ...] = ()
+    found: Header | None = None
+    for delimiter in DELIMITERS:
+        with split(path, compression, delimiter) as records:
+            first = next(iter(records), None)
+        if first is None:
+            return None
+        header = _header_of(first, delimiter)
+        with split(path, compression, delimiter, len(header.names)) as records:
+            good = sum(r.reason_code is None for r in islice(records, _GUESS_RECORDS))
+        # A line without a delimiter has one field under every other.
+        rank = (len(header.names) > 1, good, len(header.names))
+        if rank > best:
+            best, found = rank, header
+    return found
+
+
 def match_columns(table: Table, names: tuple[str, ...]) -> Columns:
     """Match a header to the declared columns.
 
@@ -124,9 +150,13 @@ def match_columns(table: Table, names: tuple[str, ...]) -> Columns:
 def _read_header(raw: Raw, delimiter: str) -> Header:
     with split(raw.path, raw.compression, delimiter) as records:
         for record in records:
-            names = (field.decode("utf-8", "backslashreplace") for field in record.fields or ())
-            return Header(delimiter, tuple(map(str.strip, names)), record.first_line)
+            return _header_of(record, delimiter)
     raise Refused("no header: the file is empty")
+
+
+def _header_of(record: Record, delimiter: str) -> Header:
+    names = (field.decode("utf-8", "backslashreplace") for field in record.fields or ())
+    return Header(delimiter, tuple(map(str.strip, names)), record.first_line)
 
 
 def _count_good(raw: Raw, header: Header) -> int:
