@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import count
 from operator import methodcaller
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from casebook.readers.base import MAX_RECORD_BYTES, Refused
 
 MAX_QUOTE_BYTES = 1 << 20
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 _LARGEST_BLOCK = 8 << 20
-_NEAR = 1 << 16
+_NEAR = 1 << 15
+_TRIES = 4
 _MUST_QUOTE = re.compile(rb'["\r\n]')
+_Piece = TypeVar("_Piece")
 
 
 @dataclass(slots=True)
@@ -43,6 +45,22 @@ class Record:
     reason_code: str | None = None
     message: str = ""
     fields: list[bytes] | None = None
+
+
+@dataclass(slots=True)
+class Block:
+    """Good records that follow each other, as the fields of all of them.
+
+    Attributes:
+        number: the number of the first of them in the text; the header has 0.
+        fields: the fields of the first one, without their quotes, then those of the second, and so
+            on.
+        size: the bytes that they stand in.
+    """
+
+    number: int
+    fields: list[bytes]
+    size: int
 
 
 @dataclass(slots=True)
@@ -93,10 +111,27 @@ class Splitter:
         self.lines = self.records = 0
 
     def __iter__(self) -> Iterator[Record]:
+        return self._walk(self._simple_lines)
+
+    def blocks(self) -> Iterator[Block | Record]:
+        """The same records, most good ones many at a time; the header may be among those.
+
+        How many fields a record has must be known. A good one that comes by itself has its fields.
+        """
+        assert self._fields
+        for piece in self._walk(self._blocks):
+            if isinstance(piece, Record) and piece.payload is not None and piece.fields is None:
+                piece.fields = self._split_plain(piece.payload + b"\n")
+            yield piece
+
+    def _walk(
+        self, take_many: Callable[[int], Generator[_Piece, None, tuple[int, int]]]
+    ) -> Iterator[_Piece | Record]:
+        """Everything in order; `take_many` is asked first, then lines are looked at one by one."""
         at = 0
         self._hold_more(at)
         while True:
-            at, until = yield from self._simple_lines(at)
+            at, until = yield from take_many(at)
             at = yield from self._plain_lines(at, until)
             if until <= at < len(self._buffer):
                 continue
@@ -130,7 +165,7 @@ class Splitter:
                 " the most that one record may have"
             )
 
-    def _simple_lines(self, at: int) -> Iterator[Record]:
+    def _simple_lines(self, at: int) -> Generator[Record, None, tuple[int, int]]:
         """Records of one line each without quotes, many at a time.
 
         Returns:
@@ -153,7 +188,58 @@ class Splitter:
             at = end
         return at, len(buffer)
 
-    def _plain_lines(self, at: int, until: int) -> Iterator[Record]:
+    def _blocks(self, at: int) -> Generator[Block, None, tuple[int, int]]:
+        """What `_simple_lines` is for records, for blocks of them; quotes may be in these."""
+        buffer, fields = self._buffer, self._fields or 1
+        while self._is_utf8 and (end := self._end_of_block(at)):
+            found = self._split_plain(buffer[at:end])
+            if found is None:
+                return at, end
+            yield Block(self.records, found, end - at)
+            self.records += len(found) // fields
+            self.lines += buffer.count(b"\n", at, end)
+            at = end
+        return at, len(buffer)
+
+    def _end_of_block(self, at: int) -> int:
+        """Where whole lines end that begin at a place, outside quotes if all is well; 0 if none do.
+
+        Quotes must come in pairs up to there.
+        """
+        buffer = self._buffer
+        end = buffer.rfind(b"\n", at, at + _NEAR) + 1
+        for _ in range(_TRIES):
+            if not end or buffer.count(b'"', at, end) % 2 == 0:
+                return end
+            end = buffer.rfind(b"\n", at, buffer.rfind(b'"', at, end)) + 1
+        return 0
+
+    def _split_plain(self, lines: bytes) -> list[bytes] | None:
+        """The fields of lines that are all plainly good records; None if one may not be.
+
+        Where a field has quotes around it, one quote alone takes its place first.
+        """
+        columns, delimiter = self._fields or 1, self._delimiter
+        quoted: list[bytes] = []
+        if b'"' in lines:
+            lines, quoted = _take_out(lines)
+        lines = lines.replace(b"\r\n", b"\n")
+        rows = lines.count(b"\n")
+        if columns == 1:
+            fields = lines.split(b"\n")
+            fields.pop()
+            if delimiter in lines or b"" in fields:
+                return None
+        else:
+            fields = lines[:-1].replace(b"\n", delimiter + b"\n").split(delimiter)
+            # No line has more or fewer fields if each but the first begins with an end of a line.
+            first = b"".join(fields[::columns]).split(b"\n")
+            if len(fields) != rows * columns or len(first) != rows:
+                return None
+            fields[::columns] = first
+        return _fill_in(fields, quoted)
+
+    def _plain_lines(self, at: int, until: int) -> Generator[Record, None, int]:
         """Records that are plainly good and blank lines, up to what is neither; returns its place.
 
         None that begins at `until` or behind it is looked at. Where every quote is at the beginning
@@ -205,7 +291,7 @@ class Splitter:
         return end
 
     def _is_cut_line_end(self, at: int) -> bool:
-        return not self._ended and self._buffer[at:] in (b"", b"\r")
+        return not self._ended and self._buffer[at : at + 2] in (b"", b"\r")
 
     def _judge(self, at: int, scan: _Scan) -> Record:
         self._check_length(scan.end - at)
@@ -292,6 +378,36 @@ class Splitter:
             return _Scan(end, end, [], reason_code, message) if self._ended else None
         is_crlf = self._buffer[end - 1 : end] == b"\r"
         return _Scan(end - is_crlf, end + 1, [], reason_code, message)
+
+
+def _take_out(lines: bytes) -> tuple[bytes, list[bytes]]:
+    """Lines with one quote in place of each text in quotes, and these texts; quotes are paired."""
+    parts = lines.split(b'"')
+    outside, quoted = parts[::2], parts[1::2]
+    if b"" in outside[1:-1]:
+        # Where one pair of quotes follows another at once, a quote is part of the text.
+        first, *rest = quoted
+        between, outside, quoted = outside[1:-1], outside[:1], [first]
+        for text, before in zip(rest, between, strict=True):
+            if before:
+                outside.append(before)
+                quoted.append(text)
+            else:
+                quoted[-1] += b'"' + text
+        outside.append(parts[-1])
+    return b'"'.join(outside), quoted
+
+
+def _fill_in(fields: list[bytes], quoted: list[bytes]) -> list[bytes] | None:
+    """Put what stood in quotes back into its field; None where that was not all of some field."""
+    place = -1
+    try:
+        for text in quoted:
+            place = fields.index(b'"', place + 1)
+            fields[place] = text
+    except ValueError:
+        return None
+    return fields
 
 
 def find_bad_byte(text: bytes, is_whole: bool = True) -> int | None:
