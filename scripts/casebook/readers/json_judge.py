@@ -8,9 +8,9 @@ them in clean files, so that whether a record lands must not depend on its neigh
 from __future__ import annotations
 
 import json
+import os
 import re
-import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ _BATCH_BYTES = 4 << 20
 _SMALLEST_OBJECT_LIMIT = 16 << 20
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _GROUP_SIZES = (64, 8)
-_SEPARATOR = secrets.token_hex(16)
+_SEPARATOR = os.urandom(16).hex()
 BETWEEN = f',"{_SEPARATOR}",'
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
@@ -82,15 +82,14 @@ _KEEP = json.JSONDecoder(
 
 
 def judge_all(
-    records: Iterable[Record], keys: Keys, connection: duckdb.DuckDBPyConnection, folder: Path
+    records: Iterable[Record], keys: Keys, opinions: Callable[[list[str]], list[Opinion | None]]
 ) -> Iterator[Record]:
     """Judge records, in order.
 
     Args:
         records: records as they were found; the last may have a reason already.
         keys: which keys hold which declared column.
-        connection: the DuckDB connection to ask for a second opinion.
-        folder: for temporary files.
+        opinions: gives DuckDB's opinion of texts that Python found not to be JSON, as `ask` does.
 
     Yields:
         The same records, each with a payload or a reason.
@@ -101,19 +100,19 @@ def judge_all(
         waiting.append(record)
         size += len(record.raw)
         if len(waiting) >= _BATCH_RECORDS or size >= _BATCH_BYTES:
-            yield from _judge_batch(waiting, keys, connection, folder)
+            yield from _judge_batch(waiting, keys, opinions)
             waiting, size = [], 0
-    yield from _judge_batch(waiting, keys, connection, folder)
+    yield from _judge_batch(waiting, keys, opinions)
 
 
 def _judge_batch(
-    records: list[Record], keys: Keys, connection: duckdb.DuckDBPyConnection, folder: Path
+    records: list[Record], keys: Keys, opinions: Callable[[list[str]], list[Opinion | None]]
 ) -> list[Record]:
     doubtful = records
     if not keys.other_spellings:
         doubtful = [record for record in records if record.payload is None]
     _judge_groups(doubtful, keys, _GROUP_SIZES)
-    _ask_duckdb(records, keys, connection, folder)
+    _ask_duckdb(records, keys, opinions)
     return records
 
 
@@ -228,12 +227,12 @@ def _why_not_json(error: Exception) -> str:
 
 
 def _ask_duckdb(
-    records: list[Record], keys: Keys, connection: duckdb.DuckDBPyConnection, folder: Path
+    records: list[Record], keys: Keys, opinions: Callable[[list[str]], list[Opinion | None]]
 ) -> None:
     """Let DuckDB look at the records that Python found not to be JSON."""
     doubtful = [record for record in records if record.reason_code == "not_json"]
     texts = [record.raw.strip().decode("utf-8") for record in doubtful]
-    for record, opinion in zip(doubtful, ask(texts, connection, folder), strict=True):
+    for record, opinion in zip(doubtful, opinions(texts), strict=True):
         if opinion is not None:
             _take_opinion(record, opinion, keys)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,11 @@ from casebook.readers.base import (
 )
 from casebook.readers.json_judge import Record, ask, judge_all
 from casebook.readers.json_keys import SAMPLE_RECORDS, Keys, match_keys
-from casebook.sources import Table
 
 if TYPE_CHECKING:
     import duckdb
+
+    from casebook.sources import Table
 
 SMALL_FILE = 1 << 20
 _DOUBTFUL_BYTES = 4 << 20
@@ -162,7 +164,8 @@ def land_one_by_one(desk: Desk, records: Iterable[Record], keys: Keys) -> int:
     spool = desk.folder / "good.jsonl"
     good, size, longest = 0, 0, 0
     with spool.open("wb") as file:
-        for record in judge_all(records, keys, desk.connection, desk.folder):
+        opinions = partial(ask, connection=desk.connection, folder=desk.folder)
+        for record in judge_all(records, keys, opinions):
             if record.payload is None:
                 desk.quarantine.add(
                     record.number,
