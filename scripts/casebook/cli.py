@@ -21,6 +21,7 @@ from casebook.settings import Settings, find_settings
 
 if TYPE_CHECKING:
     from casebook.build import BuildResult
+    from casebook.combine.run import CombineReport
     from casebook.load import LoadReport
     from casebook.replay import ReplayReport
 
@@ -417,6 +418,35 @@ def declare(
 
 
 @app.command()
+def combine(
+    raw_dir: Annotated[Path, typer.Argument(help="Folder of subfolders with CSV and JSON files.")],
+    out_dir: Annotated[Path, typer.Argument(help="Folder to write to; not within RAW_DIR.")],
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad", help="Put records that cannot be read into SUBFOLDER.rejected.jsonl."
+        ),
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the records of each subfolder's files to one SUBFOLDER.json.gz, as JSON lines.
+
+    It does no more than that: it needs no declared source, and touches neither lake nor warehouse.
+    """
+    from casebook.combine.run import combine as combine_folders
+    from casebook.progress import counting
+
+    with counting(err, "combining", quiet) as progress:
+        report = combine_folders(raw_dir, out_dir, skip_bad=skip_bad, progress=progress)
+    for failure in report.failures:
+        err.print("[red]not combined[/] ", end="")
+        err.print(str(failure), markup=False)
+    if not quiet:
+        _print_combined(report)
+    raise typer.Exit(report.exit_status)
+
+
+@app.command()
 def sample(
     out_dir: Annotated[Path, typer.Argument(help="Folder to write to, laid out like raw/.")],
     scale: Annotated[
@@ -516,6 +546,21 @@ def _print_load(report: LoadReport) -> None:
         return
     columns = ["table", "files", "landed now", "quarantined now", "landed", "quarantined"]
     _print_rows(columns, rows)
+
+
+def _print_combined(report: CombineReport) -> None:
+    for name in report.left_alone:
+        out.print(f"in no subfolder, or a dot file: {name}", markup=False)
+    for name in report.removed:
+        out.print(f"removed, as its subfolder is gone: {name}", markup=False)
+    columns = ["files", "records", "rejected", "size_bytes"]
+    _print_rows(
+        ["subfolder", *columns],
+        [
+            (done.subfolder, *(_number(getattr(done, column)) for column in columns))
+            for done in report.combined
+        ],
+    )
 
 
 def _print_replay(report: ReplayReport) -> None:

@@ -17,6 +17,7 @@ COMMANDS = (
     "trace",
     "ctr",
     "serve",
+    "combine",
     "declare",
     "sample",
 )
