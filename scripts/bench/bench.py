@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from combine import measure_combine
 from ctr import measure_ctr
 from days import measure_days
 from events import measure_events
@@ -34,10 +35,12 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "events": measure_events,
     "ctr": measure_ctr,
     "days": measure_days,
+    "combine": measure_combine,
 }
 
 ABOUT = """\
-Compare `casebook load` and `casebook build` with DuckDB alone, on generated data.
+Compare `casebook load` and `casebook build` with DuckDB alone, and `casebook combine` with pandas,
+on generated data.
 
 Every figure is wall time of a process from its start to its end, or the most memory that a process
 and its children held at once, as the system's resident set size; MB are 1,000,000 bytes. The two
@@ -157,7 +160,7 @@ def _cells(line: Line) -> Iterator[tuple[str, ...]]:
 
 
 def _figure(value: float, unit: str) -> str:
-    decimals = {"s": 2, "ms": 1}.get(unit, 0)
+    decimals = {"s": 2, "ms": 1, "MiB": 1}.get(unit, 0)
     return f"{value:,.{decimals}f} {unit}"
 
 

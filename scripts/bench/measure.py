@@ -92,7 +92,7 @@ class Line:
 
     Attributes:
         name: what was measured.
-        unit: `s`, `ms`, `MB` or `/s`.
+        unit: `s`, `ms`, `MB`, `MiB` or `/s`.
         ours: Casebook's figure.
         theirs: the other side's, or None.
         against: what the other side is; empty where there is none.
