@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,26 @@ def test_a_file_whose_reader_dies_fails_and_the_others_do_not(kitchen) -> None:
     first, second = convert_all(tasks, 1, kill)
     assert first == Done(0, failure="the process that read it has ended, status -9")
     assert (second.number, second.records, second.failure) == (1, 1, None)
+
+
+def test_whoever_wants_no_more_leaves_nothing_running(kitchen) -> None:
+    taken = []
+
+    def tasks() -> Iterator[Task]:
+        for number in range(9):
+            path = kitchen.write(f"one/{number}.csv", "a,b\n" + "1,2\n" * 400_000)
+            taken.append(number)
+            yield Task(number, path, path.name, kitchen.root / f"work {number}", False)
+
+    all_done = convert_all(tasks(), 2, lambda number, size_bytes: None)
+    assert next(all_done).records == 400_000
+    children = wait_for_children(os.getpid())
+    all_done.close()
+    assert not any(map(runs, children))
+    assert len(taken) < 6
+    given_out = len(taken)
+    time.sleep(0.2)
+    assert len(taken) == given_out
 
 
 def test_a_python_file_in_the_current_folder_is_not_taken_for_ours(kitchen) -> None:
