@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -67,6 +68,24 @@ def test_the_api_is_compared_with_the_query_alone(tmp_path):
         assert {f"{asked}, {figure}" for figure in ("p50", "p99", "requests")} <= set(names)
     assert all(line["ours"] > 0 for line in rates["lines"])
     assert "The server's share of the time" in done.stdout
+
+
+def test_combine_is_compared_with_a_pandas_loop(tmp_path):
+    folder, result = tmp_path / "bench", tmp_path / "result.json"
+
+    options = ("--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result))
+    done = bench(*options, "--only", "combine")
+
+    assert done.returncode == 0, done.stderr
+    combine = json.loads(result.read_text())["sections"]["combine"]
+    assert [(line["unit"], line["against"]) for line in combine["lines"]] == [
+        ("s", "pandas loop"),
+        ("MiB", ""),
+        ("MiB", "pandas loop"),
+    ]
+    assert re.search(r"Both write the same \d[\d,]+ records", done.stdout)
+    check_printed({**combine, "runs": {}}, done.stdout)
+    assert {path.name for path in folder.iterdir()} == {"data"}
 
 
 def check_printed(section, printed):

@@ -9,6 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+<<<<<<< HEAD
+=======
+from collections.abc import Iterator
+>>>>>>> combine
 from pathlib import Path
 
 import pytest
@@ -17,9 +21,16 @@ from casebook.combine.workers import convert_all
 from combining import Kitchen
 
 COMBINE = """
+<<<<<<< HEAD
 import sys
 from pathlib import Path
 from casebook.combine.run import combine
+=======
+import os, signal, sys
+from pathlib import Path
+from casebook.combine.run import combine
+{patch}
+>>>>>>> combine
 print("ready", flush=True)
 combine(Path(sys.argv[1]), Path(sys.argv[2]), skip_bad=True, workers=2)
 """
@@ -31,10 +42,18 @@ def kitchen(tmp_path: Path) -> Kitchen:
     return Kitchen(tmp_path)
 
 
+<<<<<<< HEAD
 def start(kitchen: Kitchen) -> subprocess.Popen[str]:
     """A combine in a process of its own, about to begin."""
     process = subprocess.Popen(
         [sys.executable, "-c", COMBINE, str(kitchen.raw), str(kitchen.out)],
+=======
+def start(kitchen: Kitchen, patch: str = "") -> subprocess.Popen[str]:
+    """A combine in a process of its own, about to begin."""
+    code = COMBINE.replace("{patch}", patch)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(kitchen.raw), str(kitchen.out)],
+>>>>>>> combine
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -81,6 +100,41 @@ def test_whenever_it_is_killed_each_output_is_whole_and_the_next_run_completes_t
     assert interrupted > KILLS / 3
 
 
+<<<<<<< HEAD
+=======
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+STEPS = {
+    "an output is half written": f"""
+import casebook.combine.segments as module
+append = module._append
+module._append = lambda path, file: (append(path, file), file.flush(), {KILL})
+""",
+    "the outputs are published": f"""
+import casebook.combine.outputs as module
+module.Outputs.discard_others = lambda *arguments: {KILL}
+""",
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_a_step_it_leaves_whole_outputs_that_the_next_run_knows(kitchen, step) -> None:
+    kitchen.write("one/a.csv", "a,b\n1,2\n")
+    kitchen.write("two/a.csv", "a,b\n3,4\n5\n")
+    assert start(kitchen, STEPS[step]).wait() == -signal.SIGKILL
+    published = set(kitchen.outputs())
+    assert published in (set(), {"one.json.gz", "two.json.gz", "two.rejected.jsonl"})
+    assert bool(published) == (step == "the outputs are published")
+    for name in published & {"one.json.gz", "two.json.gz"}:
+        assert gzip.decompress((kitchen.out / name).read_bytes()).endswith(b"}\n")
+    report = kitchen.combine(skip_bad=True)
+    assert [str(failure) for failure in report.failures] == []
+    before = kitchen.outputs()
+    kitchen.write("one/a.csv", "a,b\n6,7\n")
+    assert start(kitchen, STEPS["an output is half written"]).wait() == -signal.SIGKILL
+    assert kitchen.outputs() == before
+
+
+>>>>>>> combine
 def test_what_it_has_started_ends_with_it(kitchen) -> None:
     kitchen.write("one/a.csv", "a,b\n" + "1,2\n" * 3_000_000)
     process = start(kitchen)
@@ -130,6 +184,29 @@ def test_a_file_whose_reader_dies_fails_and_the_others_do_not(kitchen) -> None:
     assert (second.number, second.records, second.failure) == (1, 1, None)
 
 
+<<<<<<< HEAD
+=======
+def test_whoever_wants_no_more_leaves_nothing_running(kitchen) -> None:
+    taken = []
+
+    def tasks() -> Iterator[Task]:
+        for number in range(9):
+            path = kitchen.write(f"one/{number}.csv", "a,b\n" + "1,2\n" * 400_000)
+            taken.append(number)
+            yield Task(number, path, path.name, kitchen.root / f"work {number}", False)
+
+    all_done = convert_all(tasks(), 2, lambda number, size_bytes: None)
+    assert next(all_done).records == 400_000
+    children = wait_for_children(os.getpid())
+    all_done.close()
+    assert not any(map(runs, children))
+    assert len(taken) < 6
+    given_out = len(taken)
+    time.sleep(0.2)
+    assert len(taken) == given_out
+
+
+>>>>>>> combine
 def test_a_python_file_in_the_current_folder_is_not_taken_for_ours(kitchen) -> None:
     kitchen.write("one/a.csv", "a,b\n1,2\n")
     for name in ("json", "casebook", "msgspec", "signal"):

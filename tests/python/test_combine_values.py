@@ -77,6 +77,14 @@ def test_few_long_rows_are_enough(kitchen) -> None:
     assert kitchen.one("a.csv", "n,t\n" + "\n".join(rows))[0].startswith('{"n":"0",')
 
 
+def test_the_bytes_of_the_first_rows_are_counted_row_by_row(kitchen) -> None:
+    rows = [f"1,{'x' * 1499}"] * 710
+    first = -(-FIRST_BYTES // 1500)
+    for place, column in ((first - 1, '{"n":"1"'), (first, '{"n":1,')):
+        changed = [*rows[:place], "y,z", *rows[place:]]
+        assert kitchen.one("a.csv", "n,t\n" + "\n".join(changed))[0].startswith(column)
+
+
 def test_numbers_are_told_for_each_file_by_itself(kitchen) -> None:
     kitchen.write("one/a.csv", "n\n1\n")
     kitchen.write("one/b.csv", "n\nx\n2\n")

@@ -8,9 +8,17 @@ has started it, however that ends.
 from __future__ import annotations
 
 import json
+<<<<<<< HEAD
 import signal
 import sys
 from pathlib import Path
+=======
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+>>>>>>> combine
 
 from casebook.combine.convert import convert
 from casebook.combine.tasks import Task
@@ -22,6 +30,7 @@ def main() -> None:
     """Convert what is asked for."""
     # Ctrl-C reaches it too; whoever started it ends it then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+<<<<<<< HEAD
     for line in sys.stdin:
         asked = json.loads(line)
         task = Task(**{**asked, "path": Path(asked["path"]), "folder": Path(asked["folder"])})
@@ -38,3 +47,28 @@ def main() -> None:
         part = vars(done.part) if done.part else None
         print(unsaid)
         print(json.dumps({**vars(done), "part": part}, default=str), flush=True)
+=======
+    try:
+        for line in sys.stdin:
+            _convert(json.loads(line))
+    except BrokenPipeError:
+        # Nobody listens any more, and nothing is to be said of that.
+        os._exit(1)
+
+
+def _convert(asked: dict[str, Any]) -> None:
+    task = Task(**{**asked, "path": Path(asked["path"]), "folder": Path(asked["folder"])})
+    unsaid = 0
+
+    def advance(size: int) -> None:
+        nonlocal unsaid
+        unsaid += size
+        if unsaid >= _TELL_BYTES:
+            print(unsaid, flush=True)
+            unsaid = 0
+
+    done = convert(task, advance)
+    part = vars(done.part) if done.part else None
+    print(unsaid)
+    print(json.dumps({**vars(done), "part": part}, default=str), flush=True)
+>>>>>>> combine
