@@ -17,10 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from combine import measure_combine
-<<<<<<< HEAD
 from courses import measure_courses
-=======
->>>>>>> combine
 from ctr import measure_ctr
 from days import measure_days
 from events import measure_events

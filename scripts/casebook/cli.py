@@ -21,13 +21,9 @@ from casebook.errors import CasebookError
 from casebook.settings import Settings, find_settings
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     import duckdb
 
     from casebook.build import BuildResult, Problem
-=======
-    from casebook.build import BuildResult
->>>>>>> combine
     from casebook.combine.run import CombineReport
     from casebook.load import LoadReport
     from casebook.parameters import BadQuestionError

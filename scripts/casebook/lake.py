@@ -36,13 +36,9 @@ REJECTED = "_rejected"
 TEMPORARY = "_tmp"
 LOCK = "_lock"
 MARK = "_lake.json"
-<<<<<<< HEAD
 # Spark takes names that begin with _ or . for hidden, and no encoded raw path begins with ~.
 ENTRY = "~entry.json"
 OLD_ENTRY = "_entry.json"  # in lakes of before, which Spark could not read
-=======
-ENTRY = "_entry.json"
->>>>>>> combine
 MAX_PATH = 3000
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")

@@ -16,10 +16,7 @@ import combine_model
 import pytest
 from casebook.combine.outputs import HOME
 from casebook.combine.run import combine
-<<<<<<< HEAD
-=======
 from casebook.combine.segments import PartWriter
->>>>>>> combine
 from casebook.errors import CasebookError
 from casebook.sample import write_sample
 from combining import Kitchen
@@ -281,8 +278,6 @@ def test_the_same_bytes_come_of_the_same_files_whoever_reads_them(kitchen) -> No
     assert kitchen.outputs() == outputs
 
 
-<<<<<<< HEAD
-=======
 def test_the_bytes_of_a_part_depend_on_its_text_alone(tmp_path) -> None:
     text = b"".join(b'{"n":%d,"t":"%d"}\n' % (n, n * n % 977) for n in range(40_000))
 
@@ -297,7 +292,6 @@ def test_the_bytes_of_a_part_depend_on_its_text_alone(tmp_path) -> None:
     assert part(len(text)) == part(100_000) == part(1 << 18) == part(7)
 
 
->>>>>>> combine
 def test_an_output_is_one_gzip_stream_without_time_and_name(kitchen) -> None:
     many(kitchen)
     kitchen.combine(skip_bad=True)
@@ -438,10 +432,7 @@ def test_a_full_disk_is_an_error_and_leaves_no_output(kitchen) -> None:
 import resource
 from pathlib import Path
 from casebook.combine.run import combine
-<<<<<<< HEAD
-=======
 from casebook.combine.segments import PartWriter
->>>>>>> combine
 resource.setrlimit(resource.RLIMIT_FSIZE, ({100_000}, {100_000}))
 print(*combine(Path({str(kitchen.raw)!r}), Path({str(kitchen.out)!r})).failures)
 """

@@ -9,10 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-<<<<<<< HEAD
-=======
 from collections.abc import Iterator
->>>>>>> combine
 from pathlib import Path
 
 import pytest
@@ -21,16 +18,10 @@ from casebook.combine.workers import convert_all
 from combining import Kitchen
 
 COMBINE = """
-<<<<<<< HEAD
-import sys
-from pathlib import Path
-from casebook.combine.run import combine
-=======
 import os, signal, sys
 from pathlib import Path
 from casebook.combine.run import combine
 {patch}
->>>>>>> combine
 print("ready", flush=True)
 combine(Path(sys.argv[1]), Path(sys.argv[2]), skip_bad=True, workers=2)
 """
@@ -42,18 +33,11 @@ def kitchen(tmp_path: Path) -> Kitchen:
     return Kitchen(tmp_path)
 
 
-<<<<<<< HEAD
-def start(kitchen: Kitchen) -> subprocess.Popen[str]:
-    """A combine in a process of its own, about to begin."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMBINE, str(kitchen.raw), str(kitchen.out)],
-=======
 def start(kitchen: Kitchen, patch: str = "") -> subprocess.Popen[str]:
     """A combine in a process of its own, about to begin."""
     code = COMBINE.replace("{patch}", patch)
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(kitchen.raw), str(kitchen.out)],
->>>>>>> combine
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -100,8 +84,6 @@ def test_whenever_it_is_killed_each_output_is_whole_and_the_next_run_completes_t
     assert interrupted > KILLS / 3
 
 
-<<<<<<< HEAD
-=======
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 STEPS = {
     "an output is half written": f"""
@@ -134,7 +116,6 @@ def test_killed_at_a_step_it_leaves_whole_outputs_that_the_next_run_knows(kitche
     assert kitchen.outputs() == before
 
 
->>>>>>> combine
 def test_what_it_has_started_ends_with_it(kitchen) -> None:
     kitchen.write("one/a.csv", "a,b\n" + "1,2\n" * 3_000_000)
     process = start(kitchen)
@@ -184,8 +165,6 @@ def test_a_file_whose_reader_dies_fails_and_the_others_do_not(kitchen) -> None:
     assert (second.number, second.records, second.failure) == (1, 1, None)
 
 
-<<<<<<< HEAD
-=======
 def test_whoever_wants_no_more_leaves_nothing_running(kitchen) -> None:
     taken = []
 
@@ -206,7 +185,6 @@ def test_whoever_wants_no_more_leaves_nothing_running(kitchen) -> None:
     assert len(taken) == given_out
 
 
->>>>>>> combine
 def test_a_python_file_in_the_current_folder_is_not_taken_for_ours(kitchen) -> None:
     kitchen.write("one/a.csv", "a,b\n1,2\n")
     for name in ("json", "casebook", "msgspec", "signal"):

@@ -64,14 +64,8 @@ def kitchen(folder: Path) -> Callable[[], Kitchen]:
     """An empty kitchen each time it is called."""
 
     def clean() -> Kitchen:
-<<<<<<< HEAD
-        for path in folder.iterdir():
-            shutil.rmtree(path)
-        return Kitchen(folder)
-=======
         shutil.rmtree(folder / "kitchen", ignore_errors=True)
         return Kitchen(folder / "kitchen")
->>>>>>> combine
 
     return clean
 
@@ -196,13 +190,9 @@ LONG = "x" * 3_000
 ROW = st.lists(
     st.sampled_from(["1", "", "x", '"q,\n"', '"a""b"', " ", "é", LONG]), min_size=1, max_size=4
 )
-<<<<<<< HEAD
-BROKEN = st.sampled_from(['"a"b', 'a"b', '"', "\udcff", "\r", '"open\n', "\n", "\n\n", '"a" '])
-=======
 BROKEN = st.sampled_from(
     ["x\r,y", "\r\r", '"a"\r', '"a"b', 'a"b', '"', "\udcff", "\r", '"open\n', "\n", "\n\n", '"a" ']
 )
->>>>>>> combine
 
 
 @settings(RANDOM, max_examples=150)

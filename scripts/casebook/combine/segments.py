@@ -17,11 +17,7 @@ from isal import isal_zlib
 
 from casebook.combine.tasks import Part
 
-<<<<<<< HEAD
-# Five times as fast as zlib's level 1, and smaller. The level above gives other bytes on processors
-=======
 # Four times as fast as zlib's level 1, and smaller. The level above gives other bytes on processors
->>>>>>> combine
 # with AVX-512 than on those without; this one the same on all that have SSE4.2.
 _LEVEL = 2
 _PIECE = 1 << 18

@@ -8,17 +8,11 @@ has started it, however that ends.
 from __future__ import annotations
 
 import json
-<<<<<<< HEAD
-import signal
-import sys
-from pathlib import Path
-=======
 import os
 import signal
 import sys
 from pathlib import Path
 from typing import Any
->>>>>>> combine
 
 from casebook.combine.convert import convert
 from casebook.combine.tasks import Task
@@ -30,24 +24,6 @@ def main() -> None:
     """Convert what is asked for."""
     # Ctrl-C reaches it too; whoever started it ends it then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-<<<<<<< HEAD
-    for line in sys.stdin:
-        asked = json.loads(line)
-        task = Task(**{**asked, "path": Path(asked["path"]), "folder": Path(asked["folder"])})
-        unsaid = 0
-
-        def advance(size: int) -> None:
-            nonlocal unsaid
-            unsaid += size
-            if unsaid >= _TELL_BYTES:
-                print(unsaid, flush=True)
-                unsaid = 0
-
-        done = convert(task, advance)
-        part = vars(done.part) if done.part else None
-        print(unsaid)
-        print(json.dumps({**vars(done), "part": part}, default=str), flush=True)
-=======
     try:
         for line in sys.stdin:
             _convert(json.loads(line))
@@ -71,4 +47,3 @@ def _convert(asked: dict[str, Any]) -> None:
     part = vars(done.part) if done.part else None
     print(unsaid)
     print(json.dumps({**vars(done), "part": part}, default=str), flush=True)
->>>>>>> combine

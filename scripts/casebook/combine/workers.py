@@ -13,11 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-<<<<<<< HEAD
-from threading import Lock, Thread
-=======
 from threading import Event, Lock, Thread
->>>>>>> combine
 from typing import Any
 
 from casebook.combine.tasks import Done, Part, Task
@@ -47,21 +43,13 @@ def convert_all(
         for task in tasks:
             yield convert(task, partial(advance, task.number))
         return
-<<<<<<< HEAD
-    waiting, lock = iter(tasks), Lock()
-=======
     waiting, lock, over = iter(tasks), Lock(), Event()
->>>>>>> combine
     said: SimpleQueue[Done | tuple[int, int] | None] = SimpleQueue()
     started = [_Worker() for _ in range(workers)]
 
     def serve(worker: _Worker) -> None:
         try:
-<<<<<<< HEAD
-            while True:
-=======
             while not over.is_set():
->>>>>>> combine
                 with lock:
                     task = next(waiting, None)
                 if task is None:
@@ -69,10 +57,7 @@ def convert_all(
                 for word in worker.convert(task):
                     said.put((task.number, word) if isinstance(word, int) else word)
         finally:
-<<<<<<< HEAD
-=======
             worker.let_go()
->>>>>>> combine
             said.put(None)
 
     threads = [Thread(target=serve, args=(worker,), daemon=True) for worker in started]
@@ -89,16 +74,11 @@ def convert_all(
             else:
                 advance(*word)
     finally:
-<<<<<<< HEAD
-        for worker in started:
-            worker.end()
-=======
         over.set()
         for worker in started:
             worker.end()
         for thread in threads:
             thread.join()
->>>>>>> combine
 
 
 class _Worker:
@@ -106,13 +86,6 @@ class _Worker:
 
     def __init__(self) -> None:
         self._process = _start()
-<<<<<<< HEAD
-
-    def convert(self, task: Task) -> Iterator[Done | int]:
-        """Let it convert a file; gives how many bytes it has read, then what became of it."""
-        if self._process.poll() is not None:
-            self._process = _start()
-=======
         self._is_over, self._lock = False, Lock()
 
     def convert(self, task: Task) -> Iterator[Done | int]:
@@ -120,7 +93,6 @@ class _Worker:
         with self._lock:
             if self._process.poll() is not None and not self._is_over:
                 self._process = _start()
->>>>>>> combine
         assert self._process.stdin is not None and self._process.stdout is not None
         asked = {**vars(task), "path": str(task.path), "folder": str(task.folder)}
         with contextlib.suppress(BrokenPipeError):
@@ -135,13 +107,6 @@ class _Worker:
         status = self._process.wait()
         yield Done(task.number, failure=f"the process that read it has ended, status {status}")
 
-<<<<<<< HEAD
-    def end(self) -> None:
-        """End it, whatever it is at."""
-        self._process.kill()
-        with contextlib.suppress(BrokenPipeError):
-            self._process.communicate()
-=======
     def let_go(self) -> None:
         """Say no more to it, and hear no more of it: it ends when it is idle."""
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -155,7 +120,6 @@ class _Worker:
             self._is_over = True
             self._process.kill()
         self._process.wait()
->>>>>>> combine
 
 
 def _start() -> subprocess.Popen[bytes]:

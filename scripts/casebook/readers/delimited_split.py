@@ -223,14 +223,7 @@ class Splitter:
         quoted: list[bytes] = []
         if b'"' in lines:
             lines, quoted = _take_out(lines)
-<<<<<<< HEAD
-        if b"\r" in lines:
-            lines = lines.replace(b"\r\n", b"\n")
-            if b"\r" in lines:
-                return None
-=======
         lines = lines.replace(b"\r\n", b"\n")
->>>>>>> combine
         rows = lines.count(b"\n")
         if columns == 1:
             fields = lines.split(b"\n")
