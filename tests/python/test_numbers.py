@@ -51,7 +51,7 @@ def test_a_decimal_is_rounded_once_and_half_up(spell) -> None:
         )
         assert value == (rounded if abs(rounded) < 10**12 else None), text
         values.add(value)
-    assert len(values) > 500
+    assert len(values) > 300
 
 
 @pytest.mark.parametrize("type_", ["bigint", "hugeint", "decimal(38, 0)"])
