@@ -24,6 +24,9 @@ NOISE = ("WARNING: Using incubator modules:",)
 FIRST = (
     "from pyspark.logger import PySparkLogger;"
     " PySparkLogger.getLogger('SQLQueryContextLogger').disabled = True;"
+    # Of a pandas that is newer than PySpark; nothing here uses it.
+    "import warnings;"
+    " warnings.filterwarnings('ignore', 'PySpark does not yet fully support pandas');"
 )
 
 
