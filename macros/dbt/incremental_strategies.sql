@@ -19,22 +19,50 @@
     {%- if strategy == 'append' -%}
         {{ get_insert_into_sql(source, target) }}
         where {{ not_null_condition() }}
-    {%- elif config.get('partition_by') -%}
-        {{ replace_in_partitions(source, target, unique_key, config.get('partition_by')) }}
+    {%- elif partition_column() -%}
+        {{ replace_in_partitions(source, target, unique_key, partition_column()) }}
     {%- else -%}
         {{ replace_in_table(source, target, unique_key) }}
     {%- endif -%}
 {%- endmacro %}
 
 
-{% macro replaced_rows(source, target, unique_key) -%}
+{% macro partition_column() -%}
+    {#- The column by whose values a table is stored where its engine does that, or none. -#}
+    {%- do return(config.get('meta', {}).get('partition_column')) -%}
+{%- endmacro %}
+
+
+{#- dbt-spark's clause `partitioned by`. -#}
+{% macro spark__partition_cols(label, required=false) -%}
+    {{ label ~ ' (' ~ partition_column() ~ ')' if partition_column() }}
+{%- endmacro %}
+
+
+{#-
+    Rows of one partition are written together: each task would write a file into each partition
+    that it has rows for. Rows in an order are that already.
+-#}
+{% macro partition_hint() -%}
+    {%- if partition_column() and not config.get('meta').get('keeps_order') -%}
+        /*+ rebalance({{ partition_column() }}) */
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro columns_of(relation) -%}
+    {%- do return(adapter.get_columns_in_relation(relation) | map(attribute='quoted') | join(', ')) -%}
+{%- endmacro %}
+
+
+{% macro replaced_rows(source, target, unique_key, condition='true') -%}
     {#- The table's rows that stay, next to those that replace the others. -#}
-    {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='quoted') | join(', ') -%}
-    select {{ columns }} from {{ source }}
+    select {{ columns_of(target) }} from {{ source }}
     where {{ not_null_condition() }}
     union all
-    select {{ columns }} from {{ target }}
-    where {{ unique_key }} not in (select {{ unique_key }} from {{ source }})
+    select {{ columns_of(target) }} from {{ target }} as old
+    left anti join {{ source }} as new on old.{{ unique_key }} = new.{{ unique_key }}
+    where {{ condition }}
 {%- endmacro %}
 
 
@@ -55,31 +83,35 @@
     a dynamic overwrite leaves partitions alone that it has no rows for.
 -#}
 {% macro replace_in_partitions(source, target, unique_key, partition) -%}
-    {%- do run_query('cache table ' ~ source) -%}
-    {%- set touched = run_query(
-        'select ' ~ partition ~ ', true as is_new from ' ~ source ~ ' group by ' ~ partition
-        ~ ' union all'
-        ~ ' select ' ~ partition ~ ', false as is_new from ' ~ target
-        ~ ' where ' ~ unique_key ~ ' in (select ' ~ unique_key ~ ' from ' ~ source ~ ')'
-        ~ ' group by ' ~ partition
-    ).rows -%}
+    {%- set query -%}
+        select cast({{ partition }} as string) as partition_value, bool_or(stays) as has_rows
+        from (
+            select {{ partition }}, true as is_touched, true as stays from {{ source }}
+            union all
+            select
+                old.{{ partition }},
+                new.{{ unique_key }} is not null as is_touched,
+                new.{{ unique_key }} is null as stays
+            from {{ target }} as old
+            left join {{ source }} as new on old.{{ unique_key }} = new.{{ unique_key }}
+        )
+        group by {{ partition }}
+        having bool_or(is_touched)
+    {%- endset -%}
     {%- set written = [] -%}
-    {%- for row in touched -%}{%- do written.append(row[0] | string) -%}{%- endfor -%}
-    {%- set filled = [] -%}
-    {%- for row in touched if row[1] -%}{%- do filled.append(row[0] | string) -%}{%- endfor -%}
-    {%- set kept = [] -%}
-    {%- for row in run_query(
-        'select distinct ' ~ partition ~ ' from ' ~ target ~ ' where ' ~ partition ~ ' in '
-        ~ literal_list(written) ~ ' and ' ~ unique_key ~ ' not in (select ' ~ unique_key ~ ' from '
-        ~ source ~ ')'
-    ).rows -%}{%- do kept.append(row[0] | string) -%}{%- endfor -%}
-    {%- for value in written | unique if value not in filled and value not in kept -%}
-        {%- do run_query(
-            'alter table ' ~ target ~ ' drop partition (' ~ partition ~ ' = ' ~ literal(value) ~ ')'
-        ) -%}
-    {%- endfor -%}
-    {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='quoted') | join(', ') %}
+    {%- for row in run_query(query).rows -%}
+        {%- if row['has_rows'] -%}
+            {%- do written.append(row['partition_value']) -%}
+        {%- else -%}
+            {%- do run_query(
+                'alter table ' ~ target ~ ' drop partition (' ~ partition ~ ' = '
+                ~ literal(row['partition_value']) ~ ')'
+            ) -%}
+        {%- endif -%}
+    {%- endfor %}
     insert overwrite table {{ target }} partition ({{ partition }})
-    select {{ columns }} from ({{ replaced_rows(source, target, unique_key) }})
-    where {{ partition }} in {{ literal_list(written) }}
+    select {{ partition_hint() }} {{ columns_of(target) }}
+    from (
+        {{ replaced_rows(source, target, unique_key, partition ~ ' in ' ~ literal_list(written)) }}
+    )
 {%- endmacro %}

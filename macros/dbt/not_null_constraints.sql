@@ -20,7 +20,7 @@
 
 {#- A table's rows, where dbt has a contract: its columns in the order of the contract. -#}
 {% macro spark__get_select_subquery(sql) -%}
-    select
+    select {{ partition_hint() }}
     {%- for column in model.columns.values() %}
         {{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
     {%- endfor %}

@@ -4,7 +4,7 @@
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='vote_id',
-    meta={'built_from': 'blog.votes'},
+    meta={'built_from': 'blog.votes', 'partition_column': 'created_month'},
 ) }}
 
 with
@@ -44,9 +44,9 @@ select
     latest.user_id,
     latest.bounty_amount,
     latest.created_at,
-    cast(date_trunc('month', latest.created_at) as date) as created_month,
     latest.source_file,
     latest.source_record,
-    latest.loaded_at
+    latest.loaded_at,
+    cast(date_trunc('month', latest.created_at) as date) as created_month
 from latest
 left join vote_types on latest.vote_type_id = vote_types.vote_type_id
