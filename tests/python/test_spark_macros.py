@@ -168,8 +168,15 @@ READ_OTHERWISE = {
     '[{"a":1000000000000000000.0}]': ("1e+18", "1000000000000000000"),
     '[{"a":' + "1" * 39 + "}]": ("1" * 39, "1.111111111111111e+38"),
     '[{"a":{"y":1.0,"x":2}}]': ('{"y":1.0,"x":2}', '{"x":2,"y":1}'),
-    '[{"a":"x","b":' + "[" * 996 + "]" * 996 + "}]": ("x", "x"),
+    '[{"a":"x","b":' + "[" * 997 + "]" * 997 + "}]": ("x", "x"),
     '[{"a":"x","b":' + "[" * 998 + "]" * 998 + "}]": ("x", None),
+    '[{"a":"x","b":' + "1" * 1001 + "}]": ("x", None),
+}
+# And the text of a first element.
+WRITTEN_OTHERWISE = {
+    '[{"a":{"y":1.0,"x":2}}]': ('{"a":{"y":1.0,"x":2}}', '{"a":{"y":1.0,"x":2}}'),
+    '[{"a":1E5}]': ('{"a":100000.0}', '{"a":1E5}'),
+    '[{"a":12345678901234567.0}]': ('{"a":12345678901234568.0}', '{"a":12345678901234567.0}'),
 }
 
 # Dividend, divisor: halves of both signs, thirds, nothing, no divisor, and what no bigint holds.
@@ -277,9 +284,16 @@ def write_models(folder: Path) -> None:
         {"number": "number", "moment": "{{ timestamp_of_ms('milliseconds') }}"},
     )
     models["read_otherwise"] = model(
-        [f"{{{{ literal({json.dumps(text)}) }}}}" for text in READ_OTHERWISE],
+        [
+            f"{{{{ literal({json.dumps(text)}) }}}}"
+            for text in [*READ_OTHERWISE, *WRITTEN_OTHERWISE]
+        ],
         "number, text",
-        {"number": "number", "structs": "{{ json_structs('text', " + FIELDS + ") }}"},
+        {
+            "number": "number",
+            "structs": "{{ json_structs('text', " + FIELDS + ") }}",
+            "element": "{{ json_element('text', 1) }}",
+        },
     )
     models["nulls"] = f"with given as ({NULLS_GIVEN})\n" + "\nunion all\n".join(
         f"select {name} as question, cast({expression} as bigint) as answer from given"
@@ -511,9 +525,16 @@ def test_a_number_of_json_as_text_is_spelled_as_python_spells_it(
 def test_json_is_read_otherwise_only_as_the_docs_say(
     asked: tuple[Path, list[Comparison]],
 ) -> None:
-    on_spark = [a for (a,) in answers(asked, "read_otherwise", "structs[1].a", "number")]
+    files = str(asked[0] / "exported" / "edges.edges_read_otherwise" / "*.parquet")
     with duckdb.connect(str(asked[0] / "warehouse.db"), read_only=True) as connection:
-        query = "select structs[1].a from edges.edges_read_otherwise order by number"
-        on_duckdb = [a for (a,) in connection.execute(query).fetchall()]
-    found = zip(on_duckdb, on_spark, strict=True)
-    assert dict(zip(READ_OTHERWISE, found, strict=True)) == READ_OTHERWISE
+        on_duckdb, on_spark = (
+            connection.execute(
+                f"select structs[1].a, element from {rows} order by number"
+            ).fetchall()
+            for rows in ("edges.edges_read_otherwise", f"read_parquet('{files}')")
+        )
+    read = [(one[0], other[0]) for one, other in zip(on_duckdb, on_spark, strict=True)]
+    written = [(one[1], other[1]) for one, other in zip(on_duckdb, on_spark, strict=True)]
+    count = len(READ_OTHERWISE)
+    assert dict(zip(READ_OTHERWISE, read[:count], strict=True)) == READ_OTHERWISE
+    assert dict(zip(WRITTEN_OTHERWISE, written[count:], strict=True)) == WRITTEN_OTHERWISE
