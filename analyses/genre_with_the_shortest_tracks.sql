@@ -9,5 +9,5 @@ genre_track_lengths as (
 
 select genre_name
 from genre_track_lengths
-order by average_milliseconds asc, genre_name asc, genre_id asc
+order by average_milliseconds asc nulls last, genre_name asc, genre_id asc
 limit 1

@@ -38,4 +38,4 @@ select
     total_revenue,
     {{ quotient('total_revenue', 'total_budget', 2) }} as revenue_per_dollar
 from summed
-order by revenue_per_dollar desc, genre_id asc
+order by revenue_per_dollar desc nulls last, genre_id asc

@@ -6,7 +6,7 @@
     case
         when
             regexp_matches({{ column }}, '^\s*[\[{]')
-            and json_valid({{ column }})
+            and json_valid({{ strict_json(column) }})
             then {{ column }}
     end
 {%- endmacro %}

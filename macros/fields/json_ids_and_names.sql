@@ -6,7 +6,7 @@
     at: a JSON text stands in quotes. The list of one is only there to give the elements a name. -#}
 {% macro duckdb__json_ids_and_names(column) -%}
     list_transform(
-        [try(from_json({{ column }}, '[{"id": "varchar", "name": "json"}]'))],
+        [try(from_json({{ strict_json(column) }}, '[{"id": "varchar", "name": "json"}]'))],
         lambda elements: case
             when len(list_filter(
                 elements,

@@ -3,9 +3,12 @@
 {%- endmacro %}
 
 {% macro duckdb__json_list_size(column) -%}
-    cast(json_array_length({{ column }}) as bigint)
+    case
+        when {{ cast_json(column) }} is not null and json_type({{ column }}) = 'ARRAY'
+            then cast(json_array_length({{ column }}) as bigint)
+    end
 {%- endmacro %}
 
 {% macro spark__json_list_size(column) -%}
-    cast(json_array_length({{ column }}) as bigint)
+    cast(array_size(try_variant_get({{ json_value(column) }}, '$', 'array<variant>')) as bigint)
 {%- endmacro %}

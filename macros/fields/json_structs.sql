@@ -4,7 +4,7 @@
 
 {#- One pass over the text, however many fields are asked for. -#}
 {% macro duckdb__json_structs(column, fields) -%}
-    try(from_json({{ column }}, {{ literal(tojson([fields])) }}))
+    try(from_json({{ strict_json(column) }}, {{ literal(tojson([fields])) }}))
 {%- endmacro %}
 
 {% macro spark__json_structs(column, fields) -%}

@@ -244,15 +244,17 @@ def read_results(results: Path) -> tuple[int, tuple[Problem, ...], tuple[Problem
     found: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["results"]
 
     def of(*statuses: str) -> tuple[Problem, ...]:
-        return tuple(
-            Problem(
-                name=result["unique_id"].split(".")[2],
-                kind=result["unique_id"].split(".")[0],
-                message=(result.get("message") or "").strip(),
-                table=result.get("relation_name"),
-            )
-            for result in found
-            if result["status"] in statuses
-        )
+        return tuple(map(_problem, (one for one in found if one["status"] in statuses)))
 
     return len(found), of("error", "fail", "runtime error"), of("warn")
+
+
+def _problem(result: Mapping[str, Any]) -> Problem:
+    kind, _, name, *_ = result["unique_id"].split(".")
+    return Problem(
+        name=name,
+        kind=kind,
+        message=(result.get("message") or "").strip(),
+        # Of a model it is the model itself.
+        table=result.get("relation_name") if kind == "test" else None,
+    )

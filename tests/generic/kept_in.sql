@@ -9,7 +9,9 @@
         and {{ column_name }} not in (
             select {{ field }}
             from {{ to }}
-            where outcome = 'kept'
+            where
+                outcome = 'kept'
+                and {{ field }} is not null
         )
     group by {{ column_name }}
 {% endtest %}

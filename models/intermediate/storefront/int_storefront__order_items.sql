@@ -42,7 +42,7 @@ joined as (
         end as rejection_reason
     from judged
     left join orders on judged.order_id = orders.order_id
-    left join platforms on lower(orders.device) = platforms.device
+    left join platforms on {{ lowered('orders.device') }} = platforms.device
 )
 
 select

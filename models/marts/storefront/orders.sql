@@ -22,4 +22,4 @@ select
     orders.source_record,
     orders.loaded_at
 from orders
-left join platforms on lower(orders.device) = platforms.device
+left join platforms on {{ lowered('orders.device') }} = platforms.device

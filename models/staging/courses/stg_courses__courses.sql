@@ -10,7 +10,7 @@ typed as (
     select
         {{ cast_integer('course_id') }} as catalogue_id,
         nullif({{ trimmed('title') }}, '') as name,
-        nullif(lower({{ trimmed('programming_language') }}), '') as language,
+        nullif({{ lowered(trimmed('programming_language')) }}, '') as language,
         course_id,
         title,
         description,
