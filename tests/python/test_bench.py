@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from workbench import PROJECT
 
-BENCH = PROJECT / "scripts" / "bench" / "bench.py"
+SCRIPTS = PROJECT / "scripts" / "bench"
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+def bench(*arguments: str, program: str = "bench.py") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(BENCH), *arguments], capture_output=True, text=True, check=False
+        [sys.executable, str(SCRIPTS / program), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -86,6 +93,85 @@ def test_combine_is_compared_with_a_pandas_loop(tmp_path):
     assert re.search(r"Both write the same \d[\d,]+ records", done.stdout)
     check_printed({**combine, "runs": {}}, done.stdout)
     assert {path.name for path in folder.iterdir()} == {"data"}
+
+
+def test_a_history_grows_until_a_build_fails(tmp_path):
+    folder, result = tmp_path / "bench", tmp_path / "result.json"
+
+    given = ("--votes", "0.02,5", "--day", "0.001", "--memory", "15MB", "--free-gb", "0")
+    options = (*given, "--folder", str(folder), "--json", str(result))
+    done = bench(*options, program="limits.py")
+
+    assert done.returncode == 0, done.stderr
+    limits = json.loads(result.read_text())["sections"]["limits"]
+    (failed,) = limits["runs"]["0.02 M votes, 15MB: full build"]
+    assert "Out of Memory Error" in failed["failure"]
+    assert "the one that failed is 0.02 M votes, 15MB: full build" in done.stdout
+    assert "Ended: a build has failed with every limit." in done.stdout
+    assert list(folder.iterdir()) == []
+
+
+def test_each_step_of_a_history_is_measured(tmp_path):
+    folder, result = tmp_path / "bench", tmp_path / "result.json"
+
+    given = ("--votes", "0.02", "--day", "0.001", "--free-gb", "0")
+    options = (*given, "--folder", str(folder), "--json", str(result))
+    done = bench(*options, program="limits.py")
+
+    assert done.returncode == 0, done.stderr
+    limits = json.loads(result.read_text())["sections"]["limits"]
+    check_printed(limits, done.stdout)
+    (full,) = limits["runs"]["0.02 M votes, 4GB: full build"]
+    (day,) = limits["runs"]["0.02 M votes, 4GB: a day on top"]
+    assert full["slowest_nodes"]["votes"] > 0 < day["parts"]["load"]
+    assert full["candidate_mb"] > 1 < full["warehouse_mb"]
+    assert re.search(r"20,000 votes: 2 MB raw.*generated in.*landed in.*lake \d", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--hours", "0.0000001"), "1e-07 hours are over"),
+        (("--free-gb", "1e9"), r"the disk has [\d.]+ GB left"),
+    ],
+)
+def test_a_history_does_not_grow_beyond_time_and_disk(tmp_path, given, said):
+    done = bench("--votes", "1", *given, "--folder", str(tmp_path), program="limits.py")
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(f"Ended: {said}.", done.stdout)
+    assert "the last that was built is none" in done.stdout
+
+
+def test_a_program_is_stopped_with_its_children_for_a_reason(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    measure = importlib.import_module("measure")
+    pid = tmp_path / "pid"
+    child = f"echo $$ > {pid}; exec sleep 60"
+
+    done = measure.run(
+        ["sh", "-c", f"sh -c '{child}' & wait"],
+        tmp_path,
+        {"PATH": os.environ["PATH"]},
+        watch=lambda: "enough" if pid.exists() and pid.read_text() else "",
+        may_fail=True,
+    )
+
+    assert (done.failure, done.seconds < 30) == ("enough", True)
+    for _ in range(100):
+        if is_gone(int(pid.read_text())):
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the child still runs")
+
+
+def is_gone(pid):
+    """Whether a process has ended; one that nobody has waited for has."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return True
 
 
 def check_printed(section, printed):
