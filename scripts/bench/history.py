@@ -23,7 +23,7 @@ from casebook.sample.votes import (
     write_votes_of_day,
     write_votes_of_days,
 )
-from measure import plain_environment, program, remove, run
+from measure import Run, plain_environment, program, remove, run
 
 FILES_AT_ONCE = 4  # raw files that lie on the disk together
 
@@ -75,12 +75,19 @@ class History:
         while self.records < records:
             check()
             self._generate(records)
-            done = run([program("casebook"), "load"], self.project, self._environment(self.lake))
-            self.loading += done.seconds
+            self.loading += self.load().seconds
             remove(self.raw / "blog")
         # What is gone is entered in the ledger now, and not in a run that is measured.
         self.raw.mkdir(exist_ok=True)
-        run([program("casebook"), "load"], self.project, self._environment(self.lake))
+        self.load()
+
+    def load(self) -> Run:
+        """Land what is in the raw folder.
+
+        Raises:
+            BenchError: if the loader fails.
+        """
+        return run([program("casebook"), "load"], self.project, self._environment(self.lake))
 
     def deliver_day(self, records: int) -> Path:
         """Put one more day into the raw folder, the last of the last month; no lake has it yet."""
