@@ -123,6 +123,8 @@ def _measure(options: argparse.Namespace, work: Path) -> Section:
         build = [program("casebook"), "build", *OPTIONS]
         run(build, PROJECT, side.environment)
         statements = read_statements(side.dbt)
+        if not statements.models:
+            raise BenchError(f"{side.dbt} has no statement that makes a table")
         for number in range(options.rounds):
             say(f"round {number + 1} of {options.rounds}")
             sides = [lambda: _run_dbt(side, runs), lambda: _run_bare(side, statements, runs)]
@@ -156,7 +158,8 @@ def _measure(options: argparse.Namespace, work: Path) -> Section:
 
 def _run_dbt(side: Side, runs: Runs) -> None:
     settle()
-    command = [sys.executable, SCRIPTS / "dbt_twice.py", "build", *OPTIONS]
+    options = (*OPTIONS, "--exclude-resource-type", "unit_test", "--no-use-colors")
+    command = [sys.executable, SCRIPTS / "dbt_twice.py", "build", *options]
     done = run(command, PROJECT, _environment(side))
     built = read_build(done, side.lake, side.dbt)
     runs.add("dbt", done, nodes={node.name: node.seconds for node in built.nodes})
