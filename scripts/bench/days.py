@@ -9,6 +9,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from builds import MODELS, read_build
 from casebook.sample import votes as generator
 from measure import (
     MB,
@@ -27,8 +28,6 @@ from measure import (
     settle,
 )
 
-# What a day of votes goes through: the marts, their tests, and what becomes of each record.
-MODELS = ("+votes", "weekly_votes", "outlier_weeks", "int_blog__accounting")
 HISTORIES = (1, 10, 100)  # days
 DAY_SHARE = 0.1  # of the benchmark's size
 LARGE = 500 * MB
@@ -126,18 +125,8 @@ class _History:
         settle(self.days[days - 1])
         command = [program("casebook"), "build", "--select", *MODELS]
         done = run(command, self.bench.project, self.environment)
-        entries = (self.lake / "_ledger").rglob("*.json")
-        load = max(entry.stat().st_mtime for entry in entries) - done.started
-        results = json.loads((self.dbt / "run_results.json").read_text(encoding="utf-8"))
-        dbt = results["elapsed_time"]
-        parts = {
-            "load": load,
-            "models and tests": dbt,
-            "dbt's start, candidate, publish": done.seconds - load - dbt,
-        }
-        slowest = sorted(results["results"], key=lambda node: -node["execution_time"])[:8]
-        nodes = {node["unique_id"].split(".", 2)[2]: node["execution_time"] for node in slowest}
-        self.runs.add(name, done, parts=parts, slowest_nodes=nodes)
+        built = read_build(done, self.lake, self.dbt)
+        self.runs.add(name, done, parts=built.parts, slowest_nodes=built.slowest)
         self.bench.say(f"  {name:22} {done.seconds:8.2f} s {done.peak_bytes / MB:8,.0f} MB")
 
     def _check(self, days: int) -> int:

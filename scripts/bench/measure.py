@@ -5,9 +5,11 @@ Also what a benchmark is made of: a `Section` per case, with a `Line` for each t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from typing import Any
 
 MB = 1_000_000
 SAMPLE_SECONDS = 0.02
+WATCH_SECONDS = 0.2
 CHUNK = 1 << 20
 
 # Run as a process of its own, so that this one stays small: what a process holds when it starts
@@ -65,12 +68,15 @@ class Run:
         peak_bytes: most memory that it and its children held at once, as resident set size.
         output: what it wrote to stdout.
         started: when it started, in seconds since 1970.
+        failure: why it was stopped, or what it said before it ended with another status than 0;
+            empty if it did neither.
     """
 
     seconds: float
     peak_bytes: int
     output: str
     started: float
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,16 +187,26 @@ class Runs:
         return self._runs
 
 
-def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]) -> Run:
+def run(
+    command: Sequence[str | Path],
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    watch: Callable[[], str] | None = None,
+    may_fail: bool = False,
+) -> Run:
     """Run a program to its end.
 
     Args:
         command: the program and its arguments.
         folder: where it runs.
         environment: all of its environment.
+        watch: called some times a second while it runs. If it returns a text, the program and its
+            children are killed, and that is why.
+        may_fail: whether to return a run that failed.
 
     Raises:
-        BenchError: if it ends with another status than 0.
+        BenchError: if it fails, unless it may.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started, clock = time.time(), time.perf_counter()
@@ -202,7 +218,7 @@ def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, s
             stdout=output,
             stderr=errors,
         )
-        sampler = _Sampler(process.pid)
+        sampler = _Sampler(process.pid, watch)
         try:
             sampler.start()
             _, status, usage = os.wait4(process.pid, 0)
@@ -215,14 +231,17 @@ def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, s
             sampler.stop()
         output.seek(0)
         text = output.read().decode("utf-8", "replace")
-        if process.returncode != 0:
+        failure = sampler.stopped
+        if process.returncode != 0 and not failure:
             errors.seek(0)
             said = (text + errors.read().decode("utf-8", "replace")).strip()[-4_000:]
             words = " ".join(str(part) for part in command)
-            raise BenchError(f"this ended with status {process.returncode}: {words}\n{said}")
+            failure = f"this ended with status {process.returncode}: {words}\n{said}"
+    if failure and not may_fail:
+        raise BenchError(failure)
     # The system knows each process' own peak, however short; the sampler their sum.
     largest = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Run(seconds, max(sampler.peak_bytes, largest), text, started)
+    return Run(seconds, max(sampler.peak_bytes, largest), text, started, failure)
 
 
 def query(database: Path, sql: str, *parameters: str) -> list[list[Any]]:
@@ -277,6 +296,17 @@ def put(file: Path, place: Path) -> None:
         shutil.copyfile(file, place)
 
 
+def size_on_disk(path: Path) -> int:
+    """Bytes on the disk of a file, or of all below a folder; 0 where there is nothing."""
+    found = 0
+    for file in (path, *path.rglob("*")):
+        try:
+            found += file.lstat().st_blocks * 512
+        except OSError:  # it has just been removed
+            continue
+    return found
+
+
 def remove(*paths: Path) -> None:
     """Remove files and folders, where they exist."""
     for path in paths:
@@ -290,22 +320,37 @@ class _Sampler(threading.Thread):
     """Adds up the resident memory of a process and all below it, many times a second.
 
     Pages that several of them share count once for each. Without /proc it sees nothing.
+    Kills them all when `watch` says why.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, watch: Callable[[], str] | None) -> None:
         super().__init__(daemon=True)
         self.peak_bytes = 0
-        self._pid, self._ended = pid, threading.Event()
+        self.stopped = ""
+        self._pid, self._watch, self._ended = pid, watch, threading.Event()
 
     def run(self) -> None:
         page = os.sysconf("SC_PAGE_SIZE")
+        watched = 0.0
         while not self._ended.wait(SAMPLE_SECONDS):
-            held = sum(_resident_pages(pid) for pid in _tree(self._pid))
+            tree = _tree(self._pid)
+            held = sum(_resident_pages(pid) for pid in tree)
             self.peak_bytes = max(self.peak_bytes, held * page)
+            if self._watch and not self.stopped and time.monotonic() - watched > WATCH_SECONDS:
+                watched = time.monotonic()
+                self.stopped = self._watch()
+                if self.stopped:
+                    _kill(tree)
 
     def stop(self) -> None:
         self._ended.set()
         self.join()
+
+
+def _kill(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            os.kill(pid, signal.SIGKILL)
 
 
 def _tree(pid: int) -> list[int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from builds import read_build
 from casebook.sample import votes as generator
 from measure import (
     MB,
@@ -252,18 +253,8 @@ class _Round:
         settle(*files)
         command = [program("casebook"), "build", "--select", *MARTS]
         done = run(command, self.bench.project, self.environment)
-        # The last ledger entry is the last thing that a load writes.
-        entries = (self.lake / "_ledger").rglob("*.json")
-        load = max(entry.stat().st_mtime for entry in entries) - done.started
-        results = json.loads((self.dbt / "run_results.json").read_text(encoding="utf-8"))
-        dbt = results["elapsed_time"]
-        rest = done.seconds - load - dbt
-        nodes = {
-            node["unique_id"].split(".", 2)[2]: node["execution_time"]
-            for node in sorted(results["results"], key=lambda node: -node["execution_time"])[:8]
-        }
-        parts = {"load": load, "models and tests": dbt, "dbt's start, candidate, publish": rest}
-        self._keep(name, done, parts=parts, slowest_nodes=nodes)
+        built = read_build(done, self.lake, self.dbt)
+        self._keep(name, done, parts=built.parts, slowest_nodes=built.slowest)
 
     def _keep(self, name: str, done: Run, **more: object) -> None:
         self.runs.add(name, done, **more)

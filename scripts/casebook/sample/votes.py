@@ -73,6 +73,21 @@ def write_votes_of_day(path: Path, *, first: int, records: int, day: date) -> in
     return _write_run(path, Run(first, (day,), (records,)))
 
 
+def write_votes_of_days(path: Path, *, first: int, records: int, days: tuple[date, ...]) -> int:
+    """Write votes of several days, spread over them by how busy those are.
+
+    Args:
+        path: the file to write.
+        first: how many records come before, as in `write_votes_of_day`.
+        records: how many to write.
+        days: the days on which they were cast; some of them outside of the outage.
+
+    Returns:
+        The number of records in it.
+    """
+    return _write_run(path, spread(first, records, days))
+
+
 @dataclass(frozen=True)
 class Run:
     """Votes in the order in which they were cast.
