@@ -1,0 +1,211 @@
+"""Spark where it does not run or read as on a laptop: a lake at an address, a cluster, a server."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+from test_spark import QUICK, needs_spark
+from workbench import Workbench, copy_project, vote
+
+# Hadoop's own file system for tests of another: what is below s3a://bucket/data lies in a folder.
+MOUNTED = """\
+spark.hadoop.fs.s3a.impl org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme
+spark.hadoop.fs.viewfs.mounttable.bucket.link./data file://{folder}
+"""
+CLUSTER = """\
+spark.driver.host 127.0.0.1
+spark.executor.memory 512m
+"""
+SERVER = """\
+spark.master local[1]
+spark.ui.enabled false
+spark.connect.grpc.binding.address 127.0.0.1
+spark.connect.grpc.binding.port 0
+spark.sql.catalogImplementation hive
+spark.sql.warehouse.dir {folder}/tables
+spark.hadoop.javax.jdo.option.ConnectionURL jdbc:derby:;databaseName={folder}/metastore;create=true
+"""
+MARTS = (
+    "blog_analysis.votes",
+    "audit.loaded_files",
+    "audit.rejected_rows",
+    "audit.row_accounting",
+)
+# Names with all that a URI or a ledger's path writes otherwise.
+NAMES = ("plain.jsonl", "a+b c.jsonl", "100%25, é=1.jsonl", "_hidden & ünder#?.jsonl")
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    """The blog's case, loaded and built on DuckDB."""
+    folder = tmp_path_factory.mktemp("places")
+    bench = Workbench(folder, copy_project(folder / "project", "blog"))
+    for number, name in enumerate(NAMES):
+        days = [f"2022-0{month}-0{number + 1}" for month in (1, 2, 3)]
+        votes = [vote(10 * number + month, day) for month, day in enumerate(days)]
+        lines = b"".join(repr(one).replace("'", '"').encode() + b"\n" for one in votes)
+        bench.write(name, lines + b"{broken\n")
+    # Loaded first: from then on each build finds the same ledger, in which every file is unchanged.
+    bench.casebook("load")
+    bench.casebook("build")
+    return bench
+
+
+def rows(connection: duckdb.DuckDBPyConnection, mart: str, spark: Path) -> list[list[tuple]]:
+    """A mart's rows on DuckDB, and in the folder of Spark's warehouse."""
+    columns = ", ".join(
+        f'cast("{name}" as {type_}) as "{name}"'
+        for name, type_, *_ in connection.execute(f"describe warehouse.{mart}").fetchall()
+    )
+    files = str(spark / mart.replace(".", ".db/") / "**" / "*.parquet")
+    sides = (f"warehouse.{mart}", f"read_parquet('{files}', hive_partitioning = true)")
+    return [connection.execute(f"select {columns} from {s} order by all").fetchall() for s in sides]
+
+
+def check_marts(bench: Workbench, spark: Path) -> None:
+    """Every mart must be there, and have the rows that DuckDB has."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{bench.warehouse}' as warehouse (read_only)")
+        for mart in MARTS:
+            ours, theirs = rows(connection, mart, spark)
+            assert ours == theirs, mart
+            assert ours, mart
+
+
+@pytest.fixture
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Spark's settings for little data, and its tables below this test's folder."""
+    path = tmp_path / "conf" / "spark-defaults.conf"
+    path.parent.mkdir()
+    path.write_text(QUICK)
+    monkeypatch.setenv("SPARK_CONF_DIR", str(path.parent))
+    monkeypatch.setenv("CASEBOOK_SPARK_WAREHOUSE", str(tmp_path / "spark"))
+    return path
+
+
+@needs_spark
+def test_lake_and_warehouse_may_be_at_addresses(
+    bench: Workbench, conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = tmp_path / "bucket"
+    (bucket / "tables").mkdir(parents=True)
+    (bucket / "a lake+").symlink_to(bench.lake)
+    with conf.open("a") as file:
+        file.write(MOUNTED.format(folder=bucket))
+    monkeypatch.setenv("CASEBOOK_SPARK_WAREHOUSE", "s3a://bucket/data/tables/")
+    built = bench.casebook("build", "--target", "spark", "--lake", "s3a://bucket/data/a lake+/")
+    assert built.stdout.splitlines()[0] == (
+        "the lake is at s3a://bucket/data/a lake+:"
+        " nothing is loaded here, its ledger says what is built"
+    )
+    assert "s3a://bucket/data/tables" in built.stdout
+    check_marts(bench, bucket / "tables")
+
+
+# --- Programs of Spark's own.
+
+
+@contextlib.contextmanager
+def running(
+    folder: Path, started: str, *command: str, environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Run a program of pyspark's until the end of the block.
+
+    Args:
+        folder: what it is run in, and where its log is.
+        started: a pattern for what it logs once it has started.
+        command: a program in pyspark's folder `bin`, and its arguments.
+        environment: what it gets beside this program's environment.
+
+    Yields:
+        What the pattern's first group found.
+    """
+    home = Path(importlib.util.find_spec("pyspark").submodule_search_locations[0])
+    folder.mkdir(parents=True)
+    log = folder / "log.txt"
+    given = os.environ | {"SPARK_HOME": str(home), "SPARK_DAEMON_MEMORY": "256m"}
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            [str(home / "bin" / command[0]), *command[1:]],
+            cwd=folder,
+            env=given | (environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        ) as program,
+    ):
+        try:
+            until = time.monotonic() + 120
+            while not (found := re.search(started, log.read_text())):
+                assert program.poll() is None, log.read_text()
+                assert time.monotonic() < until, log.read_text()
+                time.sleep(0.2)
+            yield found[1]
+        finally:
+            program.terminate()
+
+
+@needs_spark
+def test_a_standalone_cluster_builds_as_a_laptop_does(
+    bench: Workbench, conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
+    deploy = "org.apache.spark.deploy"
+    with contextlib.ExitStack() as programs:
+        master = programs.enter_context(
+            running(
+                tmp_path / "master",
+                r"Starting Spark master at (spark://\S+)",
+                *("spark-class", f"{deploy}.master.Master", *here),
+            )
+        )
+        programs.enter_context(
+            running(
+                tmp_path / "worker",
+                r"Successfully registered with master (\S+)",
+                *("spark-class", f"{deploy}.worker.Worker", *here),
+                *("--cores", "1", "--memory", "1g", master),
+            )
+        )
+        with conf.open("a") as file:
+            file.write(CLUSTER)
+        monkeypatch.setenv("CASEBOOK_SPARK_MASTER", master)
+        built = bench.casebook("build", "--target", "spark", "--quiet")
+    assert built.stderr == ""
+    # An executor has run, and not the driver.
+    assert list((tmp_path / "worker" / "work").glob("app-*/0/stderr"))
+    check_marts(bench, tmp_path / "spark")
+
+
+@needs_spark
+@pytest.mark.skipif(
+    importlib.util.find_spec("grpc") is None, reason="pyspark[connect] is not installed"
+)
+def test_a_connect_server_builds_as_a_laptop_does(
+    bench: Workbench, conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf.write_text(QUICK + SERVER.format(folder=tmp_path))
+    server = running(
+        tmp_path / "server",
+        r"Spark Connect server started at: (\S+)",
+        *("spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
+        "spark-internal",
+    )
+    with server as address:
+        monkeypatch.delenv("SPARK_CONF_DIR")
+        monkeypatch.delenv("CASEBOOK_SPARK_WAREHOUSE")
+        monkeypatch.setenv("SPARK_REMOTE", f"sc://{address}/;user_id=reader")
+        built = bench.casebook("build", "--target", "spark")
+    assert built.stdout.splitlines()[-1] == f"built in place on Spark: sc://{address}"
+    assert "Failed to set" not in built.stderr
+    check_marts(bench, tmp_path / "tables")
