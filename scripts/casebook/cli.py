@@ -107,7 +107,8 @@ def build(
 ) -> None:
     """Load, build into a candidate, and publish it if every error-level test passed.
 
-    On Spark it builds in place: there is no candidate. All other options go to `dbt build`, such as
+    On Spark it builds in place: there is no candidate, and a lake at an address is built from
+    without loading. All other options go to `dbt build`, such as
     `--select +votes` or `--full-refresh`.
     """
     from casebook.build import build as build_warehouse

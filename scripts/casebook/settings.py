@@ -85,8 +85,8 @@ def find_settings(
     shell; a default counts from the project's folder.
 
     Raises:
-        CasebookError: if there is no project, or an address is given for the raw folder or the
-            warehouse.
+        CasebookError: if there is no project, an address is given for the raw folder or the
+            warehouse, or one that names no host.
     """
     project = find_project(project)
 
@@ -94,7 +94,16 @@ def find_settings(
         chosen = argument or os.environ.get(variable)
         if not chosen:
             return project / default
-        return chosen.rstrip("/") if is_address(chosen) else local_path(chosen)
+        if not is_address(chosen):
+            return local_path(chosen)
+        if ":///" in chosen:
+            # Spark names files by their whole address, of which the lake's must be the beginning.
+            raise CasebookError(
+                "the address names no host or bucket",
+                file=chosen,
+                fix="name it, as in hdfs://namenode:8020/lake or s3a://bucket/lake",
+            )
+        return chosen.rstrip("/")
 
     def folder(argument: str | None, variable: str, default: str) -> Path:
         chosen = place(argument, variable, default)

@@ -142,10 +142,10 @@ def spark_environment(
 ) -> dict[str, str]:
     """The environment for dbt's Spark session.
 
-    A variable `CASEBOOK_SPARK_…` wins over spark-defaults.conf in `SPARK_CONF_DIR`, and that over
-    what suits one machine. Whatever else Spark can be told stands in spark-defaults.conf, or in
-    `PYSPARK_SUBMIT_ARGS`, which wins over all. A Spark Connect server, named by `SPARK_REMOTE`, has
-    settings of its own: of these it takes those that a session may change.
+    A variable `CASEBOOK_SPARK_…` wins over spark-defaults.conf in `SPARK_CONF_DIR`, or else in
+    `SPARK_HOME`, and that over what suits one machine. Whatever else Spark can be told stands in
+    spark-defaults.conf, or in `PYSPARK_SUBMIT_ARGS`, which wins over all. A Spark Connect server,
+    named by `SPARK_REMOTE`, has settings of its own: of these it takes what a session may change.
 
     Args:
         settings: where everything is.
@@ -159,7 +159,10 @@ def spark_environment(
             "CASEBOOK_SPARK_WAREHOUSE": server,
             "DBT_TARGET_PATH": given.get("DBT_TARGET_PATH", ARTIFACTS),
         }
-    defaults = _spark_defaults(given.get("SPARK_CONF_DIR"))
+    conf_dir = given.get("SPARK_CONF_DIR")
+    if not conf_dir and given.get("SPARK_HOME"):
+        conf_dir = str(Path(given["SPARK_HOME"], "conf"))
+    defaults = _spark_defaults(conf_dir)
     warehouse = (
         given.get("CASEBOOK_SPARK_WAREHOUSE")
         or defaults.get("spark.sql.warehouse.dir")
@@ -173,7 +176,6 @@ def spark_environment(
     if "CASEBOOK_SPARK_METASTORE" not in given:
         folder = str(settings.project / WAREHOUSE) if is_address(warehouse) else warehouse
         environment["CASEBOOK_SPARK_METASTORE"] = f"{folder}/metastore"
-    conf_dir = given.get("SPARK_CONF_DIR")
     if conf_dir and Path(conf_dir, "log4j2.properties").is_file():
         environment["CASEBOOK_SPARK_LOG"] = str(Path(conf_dir, "log4j2.properties").absolute())
     else:

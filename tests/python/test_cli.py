@@ -106,6 +106,12 @@ def test_raw_files_and_warehouse_are_never_at_an_address(bench: Workbench) -> No
     assert "CASEBOOK_SPARK_WAREHOUSE" in failed.stderr
 
 
+def test_an_address_names_its_host() -> None:
+    with pytest.raises(CasebookError, match=r"hdfs:///lake: the address names no host or bucket"):
+        find_settings(lake="hdfs:///lake")
+    assert find_settings(lake="hdfs://name:8020/lake").lake_place == "hdfs://name:8020/lake"
+
+
 def test_a_file_address_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for spelled in (f"file:{tmp_path}", f"file://{tmp_path}", str(tmp_path)):
         assert find_settings(lake=spelled).lake == tmp_path

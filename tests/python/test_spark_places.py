@@ -7,12 +7,16 @@ import importlib.util
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import duckdb
 import pytest
+from casebook.errors import CasebookError
+from casebook.settings import find_settings
+from casebook.spark import check_spark, spark_environment
 from test_spark import QUICK, needs_spark
 from workbench import Workbench, copy_project, vote
 
@@ -24,6 +28,7 @@ spark.hadoop.fs.viewfs.mounttable.bucket.link./data file://{folder}
 CLUSTER = """\
 spark.driver.host 127.0.0.1
 spark.executor.memory 512m
+spark.executor.extraJavaOptions -XX:TieredStopAtLevel=1
 """
 SERVER = """\
 spark.master local[1]
@@ -40,6 +45,8 @@ MARTS = (
     "audit.rejected_rows",
     "audit.row_accounting",
 )
+# Without dbt's tests, which other builds on Spark run: rows are compared here.
+BUILD = ("build", "--target", "spark", "--exclude-resource-type", "test")
 # Names with all that a URI or a ledger's path writes otherwise.
 NAMES = ("plain.jsonl", "a+b c.jsonl", "100%25, é=1.jsonl", "_hidden & ünder#?.jsonl")
 
@@ -102,13 +109,69 @@ def test_lake_and_warehouse_may_be_at_addresses(
     with conf.open("a") as file:
         file.write(MOUNTED.format(folder=bucket))
     monkeypatch.setenv("CASEBOOK_SPARK_WAREHOUSE", "s3a://bucket/data/tables/")
-    built = bench.casebook("build", "--target", "spark", "--lake", "s3a://bucket/data/a lake+/")
+    built = bench.casebook(*BUILD, "--lake", "s3a://bucket/data/a lake+/")
     assert built.stdout.splitlines()[0] == (
         "the lake is at s3a://bucket/data/a lake+:"
         " nothing is loaded here, its ledger says what is built"
     )
     assert "s3a://bucket/data/tables" in built.stdout
     check_marts(bench, bucket / "tables")
+
+
+# --- What Spark is told.
+
+
+def write_conf(folder: Path, text: str) -> str:
+    folder.mkdir(parents=True)
+    (folder / "spark-defaults.conf").write_text(text)
+    return str(folder)
+
+
+def test_a_variable_wins_over_the_conf_folder_and_that_over_one_machine(tmp_path: Path) -> None:
+    settings = find_settings(lake=str(tmp_path))
+
+    def submitted(**given: str) -> str:
+        return spark_environment(settings, given)["PYSPARK_SUBMIT_ARGS"]
+
+    assert "--conf spark.master=local[*] " in submitted()
+    home = write_conf(tmp_path / "home" / "conf", "spark.master yarn\n").removesuffix("/conf")
+    folder = write_conf(tmp_path / "conf", "# mine\nspark.driver.memory = 4g\n")
+    assert "spark.master" not in submitted(SPARK_HOME=home)
+    both = submitted(SPARK_HOME=home, SPARK_CONF_DIR=folder)
+    assert "--conf spark.master=local[*] " in both
+    assert "spark.driver.memory" not in both
+    named = submitted(SPARK_HOME=home, CASEBOOK_SPARK_MASTER="k8s://https://host:443")
+    assert "--conf spark.master=k8s://https://host:443 " in named
+    last = submitted(PYSPARK_SUBMIT_ARGS="--conf spark.master=yarn pyspark-shell")
+    assert last.endswith(" --conf spark.master=yarn pyspark-shell")
+
+
+def test_the_catalog_is_on_this_machine_where_the_tables_are_at_an_address(tmp_path: Path) -> None:
+    settings = find_settings(lake=str(tmp_path))
+    folder = write_conf(tmp_path / "conf", "spark.sql.warehouse.dir hdfs://name:8020/tables/\n")
+    told = spark_environment(settings, {"SPARK_CONF_DIR": folder})
+    assert told["CASEBOOK_SPARK_WAREHOUSE"] == "hdfs://name:8020/tables"
+    assert told["CASEBOOK_SPARK_METASTORE"] == f"{settings.project}/target/spark/metastore"
+    told = spark_environment(settings, {"CASEBOOK_SPARK_WAREHOUSE": f"file:{tmp_path}"})
+    assert told["CASEBOOK_SPARK_WAREHOUSE"] == str(tmp_path)
+    assert told["CASEBOOK_SPARK_METASTORE"] == f"{tmp_path}/metastore"
+
+
+@pytest.mark.parametrize("end", ["", "/", "/;use_ssl=true;token=secret"])
+def test_a_connect_server_is_told_nothing_and_its_token_is_not_shown(end: str) -> None:
+    told = spark_environment(find_settings(), {"SPARK_REMOTE": f"sc://host:15002{end}"})
+    assert told == {
+        "CASEBOOK_SPARK_WAREHOUSE": "sc://host:15002",
+        "DBT_TARGET_PATH": "target/dbt_spark",
+    }
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="pyspark is not installed")
+def test_a_connect_server_needs_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_REMOTE", "sc://host:15002")
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    with pytest.raises(CasebookError, match=r"pip install 'pyspark\[connect\]'"):
+        check_spark()
 
 
 # --- Programs of Spark's own.
@@ -174,16 +237,16 @@ def test_a_standalone_cluster_builds_as_a_laptop_does(
                 tmp_path / "worker",
                 r"Successfully registered with master (\S+)",
                 *("spark-class", f"{deploy}.worker.Worker", *here),
-                *("--cores", "1", "--memory", "1g", master),
+                *("--cores", "1", "--memory", "1g", "--work-dir", str(tmp_path / "work"), master),
             )
         )
         with conf.open("a") as file:
             file.write(CLUSTER)
         monkeypatch.setenv("CASEBOOK_SPARK_MASTER", master)
-        built = bench.casebook("build", "--target", "spark", "--quiet")
+        built = bench.casebook(*BUILD, "--quiet")
     assert built.stderr == ""
     # An executor has run, and not the driver.
-    assert list((tmp_path / "worker" / "work").glob("app-*/0/stderr"))
+    assert list((tmp_path / "work").glob("app-*/0/stderr"))
     check_marts(bench, tmp_path / "spark")
 
 
@@ -205,7 +268,7 @@ def test_a_connect_server_builds_as_a_laptop_does(
         monkeypatch.delenv("SPARK_CONF_DIR")
         monkeypatch.delenv("CASEBOOK_SPARK_WAREHOUSE")
         monkeypatch.setenv("SPARK_REMOTE", f"sc://{address}/;user_id=reader")
-        built = bench.casebook("build", "--target", "spark")
+        built = bench.casebook(*BUILD)
     assert built.stdout.splitlines()[-1] == f"built in place on Spark: sc://{address}"
     assert "Failed to set" not in built.stderr
     check_marts(bench, tmp_path / "tables")
