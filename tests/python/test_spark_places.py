@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -178,16 +178,13 @@ def test_a_connect_server_needs_a_client(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @contextlib.contextmanager
-def running(
-    folder: Path, started: str, *command: str, environment: Mapping[str, str] | None = None
-) -> Iterator[str]:
+def running(folder: Path, started: str, *command: str) -> Iterator[str]:
     """Run a program of pyspark's until the end of the block.
 
     Args:
         folder: what it is run in, and where its log is.
         started: a pattern for what it logs once it has started.
         command: a program in pyspark's folder `bin`, and its arguments.
-        environment: what it gets beside this program's environment.
 
     Yields:
         What the pattern's first group found.
@@ -195,13 +192,12 @@ def running(
     home = Path(importlib.util.find_spec("pyspark").submodule_search_locations[0])
     folder.mkdir(parents=True)
     log = folder / "log.txt"
-    given = os.environ | {"SPARK_HOME": str(home), "SPARK_DAEMON_MEMORY": "256m"}
     with (
         log.open("w") as file,
         subprocess.Popen(
             [str(home / "bin" / command[0]), *command[1:]],
             cwd=folder,
-            env=given | (environment or {}),
+            env=os.environ | {"SPARK_HOME": str(home), "SPARK_DAEMON_MEMORY": "1g"},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
