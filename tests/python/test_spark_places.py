@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,24 @@ CLUSTER = """\
 spark.driver.host 127.0.0.1
 spark.executor.memory 512m
 spark.executor.extraJavaOptions -XX:TieredStopAtLevel=1
+spark.hadoop.hive.metastore.uris thrift://127.0.0.1:{port}
+"""
+METASTORE = """\
+<configuration>
+<property><name>javax.jdo.option.ConnectionURL</name>
+<value>jdbc:derby:;databaseName={folder}/catalog;create=true</value></property>
+<property><name>hive.metastore.warehouse.dir</name><value>{folder}/spark</value></property>
+<property><name>datanucleus.schema.autoCreateAll</name><value>true</value></property>
+<property><name>hive.metastore.schema.verification</name><value>false</value></property>
+<property><name>hive.async.log.enabled</name><value>false</value></property>
+</configuration>
+"""
+METASTORE_LOG = """\
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
 """
 SERVER = """\
 spark.master local[1]
@@ -215,9 +234,15 @@ def running(folder: Path, started: str, *command: str) -> Iterator[str]:
 
 
 @needs_spark
-def test_a_standalone_cluster_builds_as_a_laptop_does(
+def test_a_standalone_cluster_with_a_metastore_builds_as_a_laptop_does(
     bench: Workbench, conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    service = tmp_path / "service"
+    service.mkdir()
+    (service / "hive-site.xml").write_text(METASTORE.format(folder=tmp_path))
+    (service / "hive-log4j2.properties").write_text(METASTORE_LOG)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
     here = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
     deploy = "org.apache.spark.deploy"
     with contextlib.ExitStack() as programs:
@@ -236,11 +261,22 @@ def test_a_standalone_cluster_builds_as_a_laptop_does(
                 *("--cores", "1", "--memory", "1g", "--work-dir", str(tmp_path / "work"), master),
             )
         )
+        monkeypatch.setenv("SPARK_CONF_DIR", str(service))
+        programs.enter_context(
+            running(
+                tmp_path / "metastore",
+                r"(Started the new metaserver) on port",
+                *("spark-class", "org.apache.hadoop.hive.metastore.HiveMetaStore", "-p", port),
+            )
+        )
+        monkeypatch.setenv("SPARK_CONF_DIR", str(conf.parent))
         with conf.open("a") as file:
-            file.write(CLUSTER)
+            file.write(CLUSTER.format(port=port))
         monkeypatch.setenv("CASEBOOK_SPARK_MASTER", master)
         built = bench.casebook(*BUILD, "--quiet")
     assert built.stderr == ""
+    # The service has the catalog, and a database of this build's own was not made.
+    assert not (tmp_path / "spark" / "metastore").exists()
     # An executor has run, and not the driver.
     assert list((tmp_path / "work").glob("app-*/0/stderr"))
     check_marts(bench, tmp_path / "spark")
