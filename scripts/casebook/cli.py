@@ -51,15 +51,15 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Raw = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--raw", help="Folder of raw files; CASEBOOK_RAW, or raw/."),
 ]
 Lake = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--lake", help="Folder of the lake; CASEBOOK_LAKE, or lake/."),
 ]
 Warehouse = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--warehouse", help="The warehouse file; CASEBOOK_WAREHOUSE, or warehouse.db."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -107,7 +107,8 @@ def build(
 ) -> None:
     """Load, build into a candidate, and publish it if every error-level test passed.
 
-    On Spark it builds in place: there is no candidate. All other options go to `dbt build`, such as
+    On Spark it builds in place: there is no candidate, and a lake at an address is built from
+    without loading. All other options go to `dbt build`, such as
     `--select +votes` or `--full-refresh`.
     """
     from casebook.build import build as build_warehouse
@@ -118,7 +119,14 @@ def build(
         from casebook.spark import check_spark
 
         check_spark()
-    loaded = _load(settings, [], verify, allow_shrink, quiet)
+    if on_spark and isinstance(settings.lake_place, str):
+        loaded = 0
+        if not quiet:
+            where = settings.lake_place
+            said = f"the lake is at {where}: nothing is loaded here, its ledger says what is built"
+            out.print(said, markup=False)
+    else:
+        loaded = _load(settings, [], verify, allow_shrink, quiet)
     options = list(context.args)
     if not unit_tests:
         options += ["--exclude-resource-type", "unit_test"]
@@ -186,7 +194,7 @@ def rejects(
 
     settings = find_settings(lake=lake, warehouse=warehouse)
     tables = choose_tables(read_sources(settings.project), [table] if table else [])
-    if not settings.warehouse.exists() and settings.lake.exists():
+    if settings.lake.exists() and not settings.warehouse.exists():
         err.print("nothing is built yet: these are in quarantine; a build finds what else is wrong")
         names = [table.full_name for table in tables]
         _print_quarantine(settings, names, file, text)

@@ -162,12 +162,12 @@ def load(
 
     Raises:
         CasebookError: if a table is not declared, the raw folder is missing or another one than
-            the lake was loaded from, or the lake cannot be written.
+            the lake was loaded from, or the lake is at an address or cannot be written.
     """
+    lake = Lake(settings.lake)
     declared = read_sources(settings.project)
     wanted = choose_tables(declared, tables)
     found = find_files(settings.raw, wanted, whole=not tables)
-    lake = Lake(settings.lake)
     report = LoadReport(undeclared=found.undeclared)
     try:
         lake.check_raw_folder(settings.raw)

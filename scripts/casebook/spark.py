@@ -13,7 +13,7 @@ from pathlib import Path
 
 from casebook.build import Problem, only_build, read_results, run_dbt, with_tests_that_can_run
 from casebook.errors import CasebookError
-from casebook.settings import Settings
+from casebook.settings import Settings, is_address, local_path
 
 OLDEST_JAVA = 17
 WAREHOUSE = "target/spark"
@@ -27,6 +27,8 @@ FIRST = (
     # Of a pandas that is newer than PySpark; nothing here uses it.
     "import warnings;"
     " warnings.filterwarnings('ignore', 'PySpark does not yet fully support pandas');"
+    # Of what a Connect server has been told already, such as where its tables are.
+    " warnings.filterwarnings('ignore', 'Failed to set .*CANNOT_MODIFY_STATIC_CONFIG');"
 )
 
 
@@ -35,7 +37,8 @@ class SparkResult:
     """How a build on Spark ended.
 
     Attributes:
-        warehouse: the folder or address below which the tables are.
+        warehouse: the folder or address below which the tables are, or the Connect server that
+            knows.
         built: models, seeds and tests that ran.
         failures: what failed, empty if nothing did.
         warnings: tests of severity warn that found something.
@@ -101,8 +104,13 @@ def check_spark() -> None:
             fix="in the project's folder, with Python 3.11 or later: pip install -e '.[spark]'",
         )
     # A Spark Connect server runs Java somewhere else.
-    if "SPARK_REMOTE" not in os.environ:
+    if not os.environ.get("SPARK_REMOTE"):
         check_java()
+    elif importlib.util.find_spec("grpc") is None:
+        raise CasebookError(
+            "SPARK_REMOTE is set, and what a client of Spark Connect needs is not installed",
+            fix="pip install 'pyspark[connect]', with the version of pyspark that is installed",
+        )
 
 
 def check_java() -> None:
@@ -134,31 +142,40 @@ def spark_environment(
 ) -> dict[str, str]:
     """The environment for dbt's Spark session.
 
-    A variable `CASEBOOK_SPARK_…` wins over spark-defaults.conf in `SPARK_CONF_DIR`, and that over
-    what suits one machine. Whatever else Spark can be told stands in spark-defaults.conf, or in
-    `PYSPARK_SUBMIT_ARGS`, which wins over all.
+    A variable `CASEBOOK_SPARK_…` wins over spark-defaults.conf in `SPARK_CONF_DIR`, or else in
+    `SPARK_HOME`, and that over what suits one machine. Whatever else Spark can be told stands in
+    spark-defaults.conf, or in `PYSPARK_SUBMIT_ARGS`, which wins over all. A Spark Connect server,
+    named by `SPARK_REMOTE`, has settings of its own: of these it takes what a session may change.
 
     Args:
         settings: where everything is.
         environment: what is set; this program's own environment by default.
     """
     given = os.environ if environment is None else environment
-    defaults = _spark_defaults(given.get("SPARK_CONF_DIR"))
+    if given.get("SPARK_REMOTE"):
+        # Host and port; parameters behind them may hold a token.
+        server = re.split(r"(?<![:/])/", given["SPARK_REMOTE"])[0]
+        return {
+            "CASEBOOK_SPARK_WAREHOUSE": server,
+            "DBT_TARGET_PATH": given.get("DBT_TARGET_PATH", ARTIFACTS),
+        }
+    conf_dir = given.get("SPARK_CONF_DIR")
+    if not conf_dir and given.get("SPARK_HOME"):
+        conf_dir = str(Path(given["SPARK_HOME"], "conf"))
+    defaults = _spark_defaults(conf_dir)
     warehouse = (
         given.get("CASEBOOK_SPARK_WAREHOUSE")
         or defaults.get("spark.sql.warehouse.dir")
         or str(settings.project / WAREHOUSE)
     )
-    if not _is_address(warehouse):
-        warehouse = str(Path(warehouse.removeprefix("file:")).absolute())
+    warehouse = warehouse.rstrip("/") if is_address(warehouse) else str(local_path(warehouse))
     environment = {
         "CASEBOOK_SPARK_WAREHOUSE": warehouse,
         "DBT_TARGET_PATH": given.get("DBT_TARGET_PATH", ARTIFACTS),
     }
     if "CASEBOOK_SPARK_METASTORE" not in given:
-        folder = str(settings.project / WAREHOUSE) if _is_address(warehouse) else warehouse
+        folder = str(settings.project / WAREHOUSE) if is_address(warehouse) else warehouse
         environment["CASEBOOK_SPARK_METASTORE"] = f"{folder}/metastore"
-    conf_dir = given.get("SPARK_CONF_DIR")
     if conf_dir and Path(conf_dir, "log4j2.properties").is_file():
         environment["CASEBOOK_SPARK_LOG"] = str(Path(conf_dir, "log4j2.properties").absolute())
     else:
@@ -175,8 +192,6 @@ def spark_environment(
     }
     chosen = {name: value for name, value in on_one_machine.items() if name not in defaults}
     chosen |= {name: value for name, value in wanted.items() if value}
-    if "SPARK_REMOTE" in given:
-        return environment
     submit = given.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
     confs = " ".join(f"--conf {name}={value}" for name, value in chosen.items())
     return environment | {"PYSPARK_SUBMIT_ARGS": f"{confs} {submit}"}
@@ -193,12 +208,8 @@ def _spark_defaults(folder: str | None) -> dict[str, str]:
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 
 
-def _is_address(folder: str) -> bool:
-    return "://" in folder and not folder.startswith("file:")
-
-
 def _lock_file(settings: Settings, warehouse: str) -> Path:
     """Where builds of a warehouse wait for each other: beside it, or here where it is elsewhere."""
-    folder = settings.project / WAREHOUSE if _is_address(warehouse) else Path(warehouse)
+    folder = settings.project / WAREHOUSE if is_address(warehouse) else Path(warehouse)
     folder.mkdir(parents=True, exist_ok=True)
     return folder / "casebook.lock"

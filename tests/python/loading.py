@@ -44,7 +44,7 @@ class Workshop:
         return Settings(
             project=self.root,
             raw=self.root / "raw",
-            lake=self.root / "lake",
+            lake_place=self.root / "lake",
             warehouse=self.root / "warehouse.db",
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from casebook.errors import CasebookError
+from casebook.settings import find_settings
 from casebook.warehouse import trace
 from workbench import Workbench, project_with, vote
 
@@ -72,6 +73,50 @@ def test_options_win_over_the_environment(bench: Workbench) -> None:
     shown = bench.casebook("load", "--raw", str(other / "raw"), "--lake", str(other / "lake"))
     assert "blog.votes,16 new,4984,16,4984,16" in shown.stdout.splitlines()
     assert not bench.lake.exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("load",), ("build",), ("replay",), ("rejects",), ("trace", "votes", "1")],
+    ids=lambda command: command[0],
+)
+def test_a_lake_at_an_address_is_for_spark_alone(
+    bench: Workbench, command: tuple[str, ...]
+) -> None:
+    bench.write("a.jsonl", [vote(1)])
+    if command[0] in ("rejects", "trace"):
+        bench.casebook("build", "--quiet")
+    before = set(bench.root.rglob("*"))
+    failed = bench.casebook(*command, "--lake", "s3a://bucket/lake/", status=1)
+    assert failed.stdout == ""
+    assert failed.stderr == (
+        "error s3a://bucket/lake: the lake is at an address, which only Spark reads\n"
+        "Fix: run `casebook build --target spark`, or name a folder of this machine with --lake or"
+        " CASEBOOK_LAKE; docs/spark.md says how such a folder is copied there\n"
+    )
+    assert set(bench.root.rglob("*")) == before
+    assert not (bench.project / "s3a:").exists()
+
+
+def test_raw_files_and_warehouse_are_never_at_an_address(bench: Workbench) -> None:
+    failed = bench.casebook("load", "--raw", "hdfs://name/raw", status=1)
+    assert "hdfs://name/raw: this is an address, and CASEBOOK_RAW names a path" in failed.stderr
+    failed = bench.casebook("ctr", "1", "2", "3", "--warehouse", "s3a://b/w.db", status=1)
+    assert "s3a://b/w.db: this is an address, and CASEBOOK_WAREHOUSE names a path" in failed.stderr
+    assert "CASEBOOK_SPARK_WAREHOUSE" in failed.stderr
+
+
+def test_an_address_names_its_host() -> None:
+    with pytest.raises(CasebookError, match=r"hdfs:///lake: the address names no host or bucket"):
+        find_settings(lake="hdfs:///lake")
+    assert find_settings(lake="hdfs://name:8020/lake").lake_place == "hdfs://name:8020/lake"
+
+
+def test_a_file_address_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for spelled in (f"file:{tmp_path}", f"file://{tmp_path}", str(tmp_path)):
+        assert find_settings(lake=spelled).lake == tmp_path
+        monkeypatch.setenv("CASEBOOK_LAKE", spelled)
+        assert find_settings().environment["CASEBOOK_LAKE"] == str(tmp_path)
 
 
 def test_a_load_names_what_it_left_alone(bench: Workbench) -> None:
