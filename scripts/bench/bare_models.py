@@ -1,9 +1,10 @@
-"""The other side of `spark_models.py`: statements in a bare Spark session, and how long each took.
+"""Both sides of `spark_models.py`: a Spark session that runs statements, and then what is measured.
 
-All of them run twice, as on Casebook's side, and those of the second time are measured.
+    bare_models.py FILE                runs the statements again, and writes their seconds to stdout
+    bare_models.py FILE DBT_OPTION…    runs dbt in the same session; its figures are in its target
 
-Reads a file of JSON: `settings` of the session, the `scratch` database, statements to run `before`,
-and named `statements`. Writes the seconds of the named ones to stdout, as JSON.
+FILE is JSON: `settings` of the session, the `scratch` database, statements to run `before`, and
+named `statements`. Seconds are written as JSON.
 """
 
 from __future__ import annotations
@@ -15,22 +16,33 @@ from time import perf_counter
 
 from pyspark.sql import SparkSession
 
+
+def run_statements(session: SparkSession, asked: dict) -> dict[str, float]:
+    """Run all of them in an empty scratch database; returns the seconds of the named ones."""
+    session.sql(f"drop database if exists {asked['scratch']} cascade")
+    session.sql(f"create database {asked['scratch']}")
+    for statement in asked["before"]:
+        session.sql(statement).collect()
+    seconds = {}
+    for name, statement in asked["statements"]:
+        started = perf_counter()
+        session.sql(statement).collect()
+        seconds[name] = perf_counter() - started
+    session.sql(f"drop database {asked['scratch']} cascade")
+    return seconds
+
+
 asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 builder = SparkSession.builder.enableHiveSupport()
 for setting, value in asked["settings"].items():
     builder = builder.config(setting, value)
 session = builder.getOrCreate()
-scratch = asked["scratch"]
-seconds = {}
-for _ in range(2):
-    session.sql(f"drop database if exists {scratch} cascade")
-    session.sql(f"create database {scratch}")
-    for statement in asked["before"]:
-        session.sql(statement).collect()
-    for name, statement in asked["statements"]:
-        started = perf_counter()
-        session.sql(statement).collect()
-        seconds[name] = perf_counter() - started
-session.sql(f"drop database {scratch} cascade")
-session.stop()
-json.dump(seconds, sys.stdout)
+run_statements(session, asked)
+if sys.argv[2:]:
+    from dbt.cli.main import dbtRunner
+
+    result = dbtRunner().invoke(sys.argv[2:])
+    if not result.success:
+        sys.exit(str(result.exception or "dbt failed"))
+else:
+    json.dump(run_statements(session, asked), sys.stdout)

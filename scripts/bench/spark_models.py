@@ -25,6 +25,7 @@ from measure import (
     BenchError,
     Bound,
     Line,
+    Run,
     Runs,
     Section,
     program,
@@ -46,19 +47,16 @@ CREATE = re.compile(r"\s*create table (\S+)", re.IGNORECASE)
 ABOUT = """\
 Compare what dbt says a model took on Spark with the same statement in a bare Spark session.
 
-Of votes and product_views, with all that they are made of, on one raw lake. Casebook's side is dbt
-with the project, run twice in one Spark session with `build --full-refresh --threads 1`. The other
-is a bare PySpark session that twice runs the statements that dbt ran, as it left them in its target
-folder, in the same order: views, tables, and the queries of the tests. It reads the same tables and
-writes Parquet tables of another database of the same warehouse. On both sides the second time is
-what counts. Casebook's figure is dbt's time for the node: compiling, hooks, the statement, and
-comments on columns. Both have the same master, memory and settings of the session.
+Of votes and product_views, with all that they are made of, over one lake. The statements are those
+that dbt ran, as a first build left them in its target folder, in the same order: views, tables, and
+the queries of the tests. The bare session reads the tables of that build, and writes Parquet tables
+of another database in the same warehouse. Casebook's figure is dbt's time for a node of `build
+--full-refresh --threads 1`: compiling, hooks, the statement, and comments on columns.
 
-Why it is fair: each side is a Java program of its own that has run the same statements once before
-it is measured, so neither gains from code that the other had to compile yet. (Measured the first
-time, the bare session's first statements took longer than dbt's whole nodes, because dbt warms
-Spark up with what it does before its first model.) With one thread no model waits for another. The
-sides take turns at going first, after a build that is not counted.
+Why it is fair: each side is a Java program of its own, with the same master, memory and settings of
+the session. Each first runs all the statements once in the bare way, which is not measured, and
+then either dbt or the same statements again: so both are as warm. With one thread no model waits
+for another. The sides take turns at going first.
 """
 
 
@@ -119,7 +117,7 @@ def _measure(options: argparse.Namespace, work: Path) -> Section:
     runs = Runs()
     with history.side() as copied:
         side = on_spark(copied, options.master, options.memory)
-        say("a build that is not counted")
+        say("a first build, for its statements")
         build = [program("casebook"), "build", *OPTIONS]
         run(build, PROJECT, side.environment)
         statements = read_statements(side.dbt)
@@ -127,7 +125,10 @@ def _measure(options: argparse.Namespace, work: Path) -> Section:
             raise BenchError(f"{side.dbt} has no statement that makes a table")
         for number in range(options.rounds):
             say(f"round {number + 1} of {options.rounds}")
-            sides = [lambda: _run_dbt(side, runs), lambda: _run_bare(side, statements, runs)]
+            sides = [
+                lambda: _run_dbt(side, statements, runs),
+                lambda: _run_bare(side, statements, runs),
+            ]
             for measure in sides if number % 2 == 0 else reversed(sides):
                 measure()
     ours, theirs = runs.medians("dbt", "nodes"), runs.medians("bare session", "nodes")
@@ -150,23 +151,31 @@ def _measure(options: argparse.Namespace, work: Path) -> Section:
     title = f"{records:,} votes and {options.events:g} MB of product events on {options.master}"
     whole = runs.median("dbt"), runs.median("bare session")
     facts = [
-        f"Both times with all that is around them took {whole[0]:,.1f} s with dbt and"
+        f"The whole of it, with the statements that warm it up, took {whole[0]:,.1f} s with dbt and"
         f" {whole[1]:,.1f} s in the bare session."
     ]
     return Section(title, lines, facts, runs.as_json())
 
 
-def _run_dbt(side: Side, runs: Runs) -> None:
-    settle()
-    options = (*OPTIONS, "--exclude-resource-type", "unit_test", "--no-use-colors")
-    command = [sys.executable, SCRIPTS / "dbt_twice.py", "build", *options]
-    done = run(command, PROJECT, _environment(side))
+def _run_dbt(side: Side, statements: Statements, runs: Runs) -> None:
+    options = (*OPTIONS, "--exclude-resource-type", "unit_test")
+    done = _run_session(side, statements, "build", *options)
     built = read_build(done, side.lake, side.dbt)
     runs.add("dbt", done, nodes={node.name: node.seconds for node in built.nodes})
     say(f"  {'dbt':14} {done.seconds:8.2f} s {done.peak_bytes / MB:8,.0f} MB")
 
 
 def _run_bare(side: Side, statements: Statements, runs: Runs) -> None:
+    done = _run_session(side, statements)
+    runs.add("bare session", done, nodes=json.loads(done.output))
+    say(f"  {'bare session':14} {done.seconds:8.2f} s {done.peak_bytes / MB:8,.0f} MB")
+
+
+def _run_session(side: Side, statements: Statements, *dbt: str) -> Run:
+    """Run the statements, and then dbt, or the statements again where no options for dbt are given.
+
+    In the project's folder, so that relative paths in the settings mean the same on both sides.
+    """
     environment = _environment(side)
     asked = {
         "settings": session_settings(environment),
@@ -177,10 +186,7 @@ def _run_bare(side: Side, statements: Statements, runs: Runs) -> None:
     file = side.folder / "asked.json"
     file.write_text(json.dumps(asked), encoding="utf-8")
     settle()
-    # In the project's folder as dbt is, so that relative paths in the settings mean the same.
-    done = run([sys.executable, SCRIPTS / "bare_models.py", file], PROJECT, environment)
-    runs.add("bare session", done, nodes=json.loads(done.output))
-    say(f"  {'bare session':14} {done.seconds:8.2f} s {done.peak_bytes / MB:8,.0f} MB")
+    return run([sys.executable, SCRIPTS / "bare_models.py", file, *dbt], PROJECT, environment)
 
 
 def _environment(side: Side) -> dict[str, str]:
