@@ -187,7 +187,10 @@ def test_what_looks_like_a_type_but_does_not_cast_is_text_and_said_so(
         *(("cast_boolean", (), text, None) for text in ("", "on", "off", "2", "truex", "01")),
         ("cast_json", (), ' [1, "a"]', ' [1, "a"]'),
         ("cast_json", (), '{"a": null}', '{"a": null}'),
-        *(("cast_json", (), text, None) for text in ("", "1", "null", '"a"', "[", "{'a': 1}")),
+        *(
+            ("cast_json", (), text, None)
+            for text in ("", "1", "null", '"a"', "[", "{'a': 1}", "[1,]")
+        ),
     ],
 )
 def test_a_text_casts_only_where_it_is_spelled_so(macro, arguments, text, value) -> None:

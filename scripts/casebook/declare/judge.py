@@ -130,16 +130,25 @@ class Casts:
         return str(self._macros[macro](*arguments))
 
     def _read(self, macro: str) -> Callable[..., str]:
-        import jinja2
-
         path = self._folder / f"{macro}.sql"
         if not path.is_file():
             raise CasebookError(
                 "the project has no such macro", file=path, fix="put it back: drafts cast with it"
             )
+        return getattr(self._module(path), f"duckdb__{macro}")
+
+    def _module(self, path: Path) -> object:
+        """A file of macros, with those of their neighbours that they call."""
+        import jinja2
+        import jinja2.meta
+
         environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-        module = environment.from_string(path.read_text(encoding="utf-8")).module
-        return getattr(module, f"duckdb__{macro}")
+        text = path.read_text(encoding="utf-8")
+        for name in jinja2.meta.find_undeclared_variables(environment.parse(text)):
+            called = self._folder / f"{name}.sql"
+            if called.is_file():
+                environment.globals[name] = getattr(self._module(called), name)
+        return environment.from_string(text).module
 
     def cast(self, kind: Kind, column: str, size: Sequence[int] = ()) -> str:
         """A column cast to a type."""
