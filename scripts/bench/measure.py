@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -299,7 +300,9 @@ def put(file: Path, place: Path) -> None:
 def size_on_disk(path: Path) -> int:
     """Bytes on the disk of a file, or of all below a folder; 0 where there is nothing."""
     found = 0
-    for file in (path, *path.rglob("*")):
+    # Unlike rglob, os.walk takes it that a folder is removed meanwhile.
+    below = (Path(folder, name) for folder, *names in os.walk(path) for name in chain(*names))
+    for file in (path, *below):
         try:
             found += file.lstat().st_blocks * 512
         except OSError:  # it has just been removed
