@@ -19,15 +19,10 @@
     {%- if strategy == 'append' -%}
         {{ get_insert_into_sql(source, target) }}
         where {{ not_null_condition() }}
+    {%- elif partition_column() -%}
+        {{ replace_in_partitions(source, target, unique_key, partition_column()) }}
     {%- else -%}
-        {#- The new rows are asked for several times, and may take a look at all history to work out. -#}
-        {%- do run_query('cache table ' ~ source) -%}
-        {%- if partition_column() -%}
-            {%- do replace_in_partitions(source, target, unique_key, partition_column()) -%}
-        {%- else -%}
-            {%- do replace_in_table(source, target, unique_key) -%}
-        {%- endif -%}
-        uncache table if exists {{ source }}
+        {{ replace_in_table(source, target, unique_key) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -79,7 +74,7 @@
         'create table ' ~ anew ~ ' using parquet as ' ~ replaced_rows(source, target, unique_key)
     ) -%}
     {%- do run_query('drop table ' ~ target) -%}
-    {%- do run_query('alter table ' ~ anew ~ ' rename to ' ~ target) -%}
+    alter table {{ anew }} rename to {{ target }}
 {%- endmacro %}
 
 
@@ -113,13 +108,10 @@
                 ~ literal(row['partition_value']) ~ ')'
             ) -%}
         {%- endif -%}
-    {%- endfor -%}
-    {%- set overwrite -%}
-        insert overwrite table {{ target }} partition ({{ partition }})
-        select {{ partition_hint() }} {{ columns_of(target) }}
-        from (
-            {{ replaced_rows(source, target, unique_key, partition ~ ' in ' ~ literal_list(written)) }}
-        )
-    {%- endset -%}
-    {%- do run_query(overwrite) -%}
+    {%- endfor %}
+    insert overwrite table {{ target }} partition ({{ partition }})
+    select {{ partition_hint() }} {{ columns_of(target) }}
+    from (
+        {{ replaced_rows(source, target, unique_key, partition ~ ' in ' ~ literal_list(written)) }}
+    )
 {%- endmacro %}
