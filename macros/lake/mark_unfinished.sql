@@ -14,8 +14,11 @@
 {%- endmacro %}
 
 {% macro spark__mark_unfinished() -%}
-    {#- A mark that a broken build left stays until the model is whole again. -#}
-    {%- if not is_unfinished() %}
+    {#-
+        A mark that a broken build left stays until the model is whole again: it is why this build is
+        a full refresh, unless that was asked for.
+    -#}
+    {%- if flags.FULL_REFRESH or not is_unfinished() %}
     insert overwrite table raw_lake.unfinished partition (model)
     select {{ literal(invocation_id) }}, {{ literal(model.unique_id) }}
     {%- endif %}

@@ -6,9 +6,7 @@ import argparse
 import json
 import math
 import re
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +30,8 @@ from measure import (
     run,
     settle,
 )
-from report import machine, print_sections, say, write_result
-from spark_side import MILLION, MONTHS, PROJECT, on_spark, parse
+from report import say
+from spark_side import MILLION, MONTHS, PROJECT, on_spark, parse, report
 
 SCRIPTS = Path(__file__).parent
 OPTIONS = (
@@ -85,24 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--master", default="local[2]", help="local[2] by default")
     options = parse(parser, arguments, rounds=3)
-    folder = options.folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="spark-", dir=folder))
-    ran_on = machine()
-    try:
-        section = _measure(options, work)
-    except BenchError as error:
-        say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    print_sections(ran_on, f"medians of {options.rounds} rounds", {"spark models": section})
-    if options.json:
-        given = {"votes": options.votes, "events_mb": options.events, "master": options.master}
-        write_result(options.json, ran_on, {"spark models": section}, **given)
-    return 0
+    given = {"events_mb": options.events, "master": options.master}
+    return report("spark models", options, lambda work: _measure(options, work), **given)
 
 
 def _measure(options: argparse.Namespace, work: Path) -> Section:

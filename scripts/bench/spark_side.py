@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from history import Side
+from measure import BenchError, Section
+from report import machine, print_sections, say, write_result
 
 PROJECT = Path(__file__).parents[2]
 MILLION = 1_000_000
@@ -73,3 +78,37 @@ def parse(
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
     return options
+
+
+def report(
+    name: str, options: argparse.Namespace, measure: Callable[[Path], Section], **given: object
+) -> int:
+    """Measure in a folder that is removed afterwards, and print what was found.
+
+    Args:
+        name: the section's name.
+        options: what `parse` returned.
+        measure: measures, below the folder that it is given.
+        given: options that the JSON shows beside the figures, if it is asked for.
+
+    Returns:
+        The exit status: 0 unless something did not run, or the sides disagree.
+    """
+    folder = options.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="spark-", dir=folder))
+    ran_on = machine()
+    try:
+        section = measure(work)
+    except BenchError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    counted = "1 round" if options.rounds == 1 else f"medians of {options.rounds} rounds"
+    print_sections(ran_on, counted, {name: section})
+    if options.json:
+        write_result(options.json, ran_on, {name: section}, votes=options.votes, **given)
+    return 0

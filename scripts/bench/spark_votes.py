@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,8 @@ import duckdb
 from builds import MODELS, read_build
 from history import History, Side
 from measure import MB, BenchError, Line, Runs, Section, program, run, settle, size_on_disk
-from report import machine, print_sections, say, write_result
-from spark_side import MILLION, MONTHS, PROJECT, on_spark, parse, tables_of
+from report import say
+from spark_side import MILLION, MONTHS, PROJECT, on_spark, parse, report, tables_of
 
 DUCKDB = "DuckDB"
 MASTERS = ("local[1]", "local[2]")
@@ -64,25 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
     if not 0 < options.day < float("inf"):
         parser.error("--day must be above 0, and finite")
     options.master = options.master or list(MASTERS)
-    folder = options.folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="spark-", dir=folder))
-    ran_on = machine()
-    try:
-        section = _Comparison(options, work).measure()
-    except BenchError as error:
-        say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    counted = "1 round" if options.rounds == 1 else f"medians of {options.rounds} rounds"
-    print_sections(ran_on, counted, {"spark votes": section})
-    if options.json:
-        given = {"votes": options.votes, "day": options.day, "memory": options.memory}
-        write_result(options.json, ran_on, {"spark votes": section}, **given)
-    return 0
+    given = {"day": options.day, "memory": options.memory}
+    return report(
+        "spark votes", options, lambda work: _Comparison(options, work).measure(), **given
+    )
 
 
 class _Comparison:
