@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from casebook.build import Problem, only_build, read_results, run_dbt, with_tests_that_can_run
@@ -20,6 +20,8 @@ WAREHOUSE = "target/spark"
 ARTIFACTS = "target/dbt_spark"
 # Written by the Java program itself when it starts; nothing can be told to keep it quiet.
 NOISE = ("WARNING: Using incubator modules:",)
+# Plans and Java's stack, which Spark puts behind an error's code, and dbt prints as it fails.
+AFTER_CODE = re.compile(r"(?s)(\bSQLSTATE: \w{5}(?:; line \d+ pos \d+)?).*")
 # Python to run before dbt, which says itself what is wrong with a query.
 FIRST = (
     "from pyspark.logger import PySparkLogger;"
@@ -91,6 +93,7 @@ def build_on_spark(
             "the selection names no model: nothing was built",
             fix="`dbt ls` lists what can be selected",
         )
+    failures = tuple(replace(one, message=AFTER_CODE.sub(r"\1", one.message)) for one in failures)
     if status != 0:
         failures = failures or (Problem("dbt", "command", f"dbt ended with status {status}"),)
     return SparkResult(warehouse, built, failures, warnings)

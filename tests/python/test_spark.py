@@ -47,17 +47,22 @@ needs_spark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 @contextlib.contextmanager
 def use_quick_settings(folder: Path) -> Iterator[None]:
-    """Let Spark run with settings for little data, kept in a folder."""
-    (folder / "spark-defaults.conf").write_text(QUICK)
+    """Let Spark run with settings for little data, and with temporary files, in a folder."""
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    (folder / "spark-defaults.conf").write_text(
+        QUICK.replace("Options ", f"Options -Djava.io.tmpdir={scratch} ")
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_CONF_DIR", str(folder))
         yield
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with use_quick_settings(tmp_path_factory.mktemp("conf")):
-        yield
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("conf")
+    with use_quick_settings(folder):
+        yield folder
 
 
 @dataclass(frozen=True)
@@ -68,22 +73,24 @@ class Both:
         project: the project's folder.
         before: what was in it before the builds.
         folder: where lake and warehouses are.
+        scratch: what is the system's folder for temporary files to Spark.
         comparisons: what `make parity` says of them.
     """
 
     project: Path
     before: set[Path]
     folder: Path
+    scratch: Path
     comparisons: list[Comparison]
 
 
 @pytest.fixture(scope="module")
-def both(quick: None, tmp_path_factory: pytest.TempPathFactory) -> Both:
+def both(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Both:
     folder = tmp_path_factory.mktemp("both")
     project = copy_project(folder / "project")
     before = set(project.rglob("*"))
     comparisons = parity.check_parity(PROJECT / "sample", folder / "parity", project)
-    return Both(project, before, folder / "parity", comparisons)
+    return Both(project, before, folder / "parity", quick / "tmp", comparisons)
 
 
 @needs_spark
@@ -106,8 +113,9 @@ def test_every_model_and_seed_is_compared_and_has_rows(both: Both) -> None:
 
 
 @needs_spark
-def test_a_build_on_spark_leaves_nothing_in_the_projects_folder(both: Both) -> None:
+def test_a_build_on_spark_leaves_nothing_lying_about(both: Both) -> None:
     assert set(both.project.rglob("*")) - both.before == set()
+    assert list(both.scratch.iterdir()) == []
     # What Spark would leave in a current folder is where the settings say.
     assert (both.folder / "spark" / "metastore").is_dir()
     assert list(both.folder.rglob("derby.log")) == []
@@ -243,7 +251,7 @@ def test_a_table_that_one_engine_lacks_is_a_difference(tmp_path: Path) -> None:
 
 
 @needs_spark
-def test_a_wrong_macro_of_one_engine_is_seen(quick: None, tmp_path: Path) -> None:
+def test_a_wrong_macro_of_one_engine_is_seen(quick: Path, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project", "blog")
     macro = project / "macros" / "fields" / "week_number.sql"
     text = macro.read_text()
