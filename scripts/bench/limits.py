@@ -165,7 +165,8 @@ class _Limits:
             may_fail=True,
         )
         if watch.stopped:
-            raise Ended(f"{watch.stopped}, during {name}")
+            disk = f"candidate {watch.candidate / MB:,.0f} MB, {watch.spilled / MB:,.0f} MB spilled"
+            raise Ended(f"{watch.stopped}, during {name} ({disk})")
         built = read_build(done, side.lake, side.dbt)
         why = _why(done, built) if done.failure else ""
         if not why:
@@ -327,7 +328,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--hours", type=_positive, default=4.0, help="when to end at the latest; 4 by default"
     )
     parser.add_argument(
-        "--free-gb", type=float, default=12.0, help="GB of disk to leave free; 12 by default"
+        "--free-gb",
+        type=float,
+        default=12.0,
+        help="GB of disk to leave free; 12 by default, below 0 to see what a full disk does",
     )
     parser.add_argument(
         "--folder",
