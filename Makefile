@@ -24,7 +24,7 @@ help: ## list what can be made
 	@echo
 	@echo "  RAW=<folder> LAKE=<folder> WAREHOUSE=<file>   what build, docs and serve work on"
 	@echo "  ARGS=<options> for build and serve, SCALE=<factor> for bench, UPGRADE=1 for lock"
-	@echo "  PYTHON=<program>   the Python for .venv, 3.10 or later (python3)"
+	@echo "  PYTHON=<program>   the Python for .venv, 3.11 or later (python3)"
 
 # --- The virtual environment: made once, brought up to date when a lock or pyproject.toml changes.
 
@@ -35,10 +35,10 @@ endif
 
 .venv/.made:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
-	    echo "Casebook needs Python 3.10 or later, and there is no $(PYTHON) here." >&2; \
+	    echo "Casebook needs Python 3.11 or later, and there is no $(PYTHON) here." >&2; \
 	    echo "Fix: install Python, or name the one you have: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
-	    echo "Casebook needs Python 3.10 or later; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Casebook needs Python 3.11 or later; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; \
 	    echo "Fix: install a newer one and name it, for instance: make PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "$(PYTHON) cannot make virtual environments: its venv module is not installed." >&2; \
@@ -163,7 +163,7 @@ test: lint ## every check; works in a fresh clone
 # Compares whole warehouses: some minutes for each raw folder.
 .PHONY: parity
 parity: .venv/.dev ## build the sample, or RAW=<folder>, on DuckDB and Spark; every row must be equal
-	@.venv/bin/python -m casebook.parity $(or $(RAW),sample $(wildcard ../shared/data/raw))
+	@.venv/bin/python scripts/parity.py $(or $(RAW),sample $(wildcard ../shared/data/raw))
 
 # --- The rest
 
@@ -178,10 +178,10 @@ lock: .venv/.made ## remake requirements*.txt from pyproject.toml; UPGRADE=1 for
 	@.venv/bin/python -m venv target/lock/venv
 	@target/lock/venv/bin/python -m pip --disable-pip-version-check install --quiet uv
 	@$(compile) --all-extras -o requirements-dev.txt pyproject.toml
-	@$(compile) --extra serve -c requirements-dev.txt -o requirements.txt pyproject.toml
+	@$(compile) --extra serve --extra report -c requirements-dev.txt -o requirements.txt pyproject.toml
 	@rm -rf target/lock
 
-compile = target/lock/venv/bin/uv pip compile --quiet --universal --python-version 3.10 \
+compile = target/lock/venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
     --no-strip-extras --generate-hashes --no-annotate --no-emit-index-url \
     --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -39,7 +39,7 @@ VIEW_BYTES = 400  # of a message with one event, as it is delivered
 VIEWS_A_DAY = 42_000
 PRODUCTS = 4_000
 CLIENTS = (1, 32)
-START = datetime(2022, 1, 1, tzinfo=timezone.utc)
+START = datetime(2022, 1, 1, tzinfo=UTC)
 MEDIUM = 500 * MB
 
 

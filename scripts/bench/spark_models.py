@@ -14,9 +14,9 @@ from typing import Any
 import jinja2
 import yaml
 from builds import read_build
+from casebook.build.spark import spark_environment
 from casebook.sample import write_product_events
 from casebook.settings import Settings
-from casebook.spark import spark_environment
 from history import History, Side
 from measure import (
     MB,

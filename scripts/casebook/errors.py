@@ -1,4 +1,4 @@
-"""The one exception that reaches the user as a message instead of a traceback."""
+"""The exceptions that reach the user as a message instead of a traceback."""
 
 from __future__ import annotations
 
@@ -26,3 +26,11 @@ class CasebookError(Exception):
         if record is not None:
             where += f"record {record}: "
         super().__init__(f"{where}{reason}" + (f"\nFix: {fix}" if fix else ""))
+
+
+class Refused(Exception):
+    """The file cannot be read as a whole: nothing of it is landed.
+
+    Args:
+        reason: why, and what to do about it, in one line.
+    """

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from casebook.archives import zstd
+from casebook.readers.archives import zstd
 
 GUESS_ROWS = FIRST_ROWS = 1000
 FIRST_BYTES = 1 << 20

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from casebook.archives import zstd
 from casebook.combine.run import CombineReport, combine
+from casebook.readers.archives import zstd
 from combine_model import read_json
 
 

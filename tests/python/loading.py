@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from casebook.archives import zstd
-from casebook.lake import Lake, LedgerEntry
-from casebook.load import LoadReport, load
+from casebook.lake.layout import Lake, LedgerEntry
+from casebook.load.run import LoadReport, load
+from casebook.readers.archives import zstd
 from casebook.settings import Settings
 
 SOURCES = """

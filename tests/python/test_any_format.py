@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from casebook.archives import zstd
+from casebook.readers.archives import zstd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loading import COLUMNS, Workshop

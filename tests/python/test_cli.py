@@ -7,9 +7,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from casebook.ask.warehouse import trace
 from casebook.errors import CasebookError
 from casebook.settings import find_settings
-from casebook.warehouse import trace
 from workbench import Workbench, project_with, vote
 
 COMMANDS = (

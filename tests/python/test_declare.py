@@ -15,12 +15,12 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from casebook.declare import Declared, declare, write
-from casebook.declare.insert import NotThere, add_staged_table, add_table
-from casebook.declare.judge import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, TEXT, TIMESTAMP, Casts
-from casebook.declare.names import name_columns, snake_case
+from casebook.draft import Declared, declare, write
+from casebook.draft.insert import NotThere, add_staged_table, add_table
+from casebook.draft.judge import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, TEXT, TIMESTAMP, Casts
+from casebook.draft.names import name_columns, snake_case
 from casebook.errors import CasebookError
-from casebook.load import load
+from casebook.load.run import load
 from casebook.settings import Settings
 from casebook.sources import read_sources
 from loading import lines
@@ -420,7 +420,7 @@ def test_a_sqlite_file_with_several_tables_lists_them(tiny: Settings, database: 
 
 
 def test_only_the_head_of_a_large_file_is_read(tiny: Settings, monkeypatch) -> None:
-    import casebook.declare.head as head
+    import casebook.draft.head as head
 
     monkeypatch.setattr(head, "MOST_RECORDS", 3)
     whole = [{"a": n} for n in range(5)]

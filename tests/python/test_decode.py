@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from casebook.decode import decode_columns, literal_to_json
 from casebook.errors import CasebookError
+from casebook.load.decode import decode_columns, literal_to_json
 from casebook.sources import Column, Table, read_sources
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -256,7 +256,8 @@ def test_an_unknown_decoding_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flag", ["default", "error"])
 def test_an_invalid_escape_is_read_without_a_warning(flag: str) -> None:
-    code = r"""from casebook.decode import literal_to_json as d; print(d(r"['\d']"), d("1or 2"))"""
+    code = "from casebook.load.decode import literal_to_json as d\n"
+    code += r"""print(d(r"['\d']"), d("1or 2"))"""
     command = [sys.executable, "-W", flag, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ('["\\\\d"] 1or 2\n', "")

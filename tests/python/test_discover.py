@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from casebook.discover import Found, RawFile, find_files
-from casebook.lake import LedgerEntry
+from casebook.lake.layout import LedgerEntry
+from casebook.load.discover import Found, RawFile, find_files
 from casebook.sources import Column, Table
 from loading import Workshop, lines
 

@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import duckdb
 import pytest
 from casebook.errors import CasebookError
-from casebook.lake import (
+from casebook.lake.layout import (
     ENTRY,
     MARK,
     OLD_ENTRY,
@@ -71,7 +71,7 @@ def test_names_that_are_not_utf8_can_be_encoded(raw: bytes) -> None:
 
 
 def test_landed_names_have_one_length_and_sort_by_time() -> None:
-    at = datetime(2024, 2, 3, 4, 5, 6, 7, tzinfo=timezone.utc)
+    at = datetime(2024, 2, 3, 4, 5, 6, 7, tzinfo=UTC)
     names = [landed_name("f" * 64, at + timedelta(microseconds=n)) for n in (0, 1, 10**6)]
     assert names[0] == "f" * 64 + "-20240203T040506000007.parquet"
     assert {len(name) for name in names} == {94}
@@ -181,7 +181,7 @@ def python(code: str, *arguments: object) -> subprocess.Popen:
 
 
 HOLD = """
-from casebook.lake import Lake
+from casebook.lake.layout import Lake
 with Lake(Path(sys.argv[1])).file_lock(sys.argv[2]):
     print("held", flush=True)
     sys.stdin.read()
@@ -215,7 +215,7 @@ def test_the_workspace_of_a_killed_loader_is_removed_and_of_a_living_one_kept(
     tmp_path: Path,
 ) -> None:
     work = """
-from casebook.lake import Lake
+from casebook.lake.layout import Lake
 with Lake(Path(sys.argv[1])).workspace() as folder:
     print(folder, flush=True)
     sys.stdin.read()

@@ -7,17 +7,17 @@ import gzip
 import os
 import shutil
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
-from casebook import load as load_module
-from casebook.errors import CasebookError
-from casebook.lake import encode
-from casebook.load import FileResult
-from casebook.load import _check_counts as check_counts
-from casebook.readers.base import Desk, Raw, Reading, Refused
+from casebook.errors import CasebookError, Refused
+from casebook.lake.layout import encode
+from casebook.load import run as load_module
+from casebook.load.run import FileResult
+from casebook.load.run import _check_counts as check_counts
+from casebook.readers.base import Desk, Raw, Reading
 from loading import SOURCES, Workshop, lines
 
 
@@ -84,7 +84,7 @@ def test_an_unchanged_load_does_not_need_duckdb(shop: Workshop) -> None:
     shop.load_one(lines({"Id": 1}))
     shop.load()
     code = (
-        "import sys; from pathlib import Path; from casebook.load import load;"
+        "import sys; from pathlib import Path; from casebook.load.run import load;"
         "from casebook.settings import Settings; root = Path(sys.argv[1]);"
         "s = Settings(root, root / 'raw', root / 'lake', root / 'w.db');"
         "assert load(s).files[0].entry.state == 'unchanged'; assert 'duckdb' not in sys.modules"
@@ -155,7 +155,7 @@ def test_files_that_were_replaced_more_than_a_day_ago_are_deleted(shop: Workshop
     second = shop.load_one(lines({"Id": 2}, {"Id": 33}))
     shop.load()
     entry = shop.entry()
-    old = datetime.now(timezone.utc) - timedelta(hours=25)
+    old = datetime.now(UTC) - timedelta(hours=25)
     entry.replaced_files[0]["replaced_at"] = f"{old:%Y-%m-%dT%H:%M:%S.%f}"
     shop.lake.commit(entry)
     assert states(shop) == {"a.jsonl": "unchanged"}
@@ -495,7 +495,7 @@ def test_a_lake_of_another_raw_folder_is_refused(shop: Workshop) -> None:
     settings = shop.settings
     from dataclasses import replace
 
-    from casebook.load import load
+    from casebook.load.run import load
 
     with pytest.raises(CasebookError, match="was loaded from"):
         load(replace(settings, raw=shop.root / "raw2"))
@@ -528,7 +528,7 @@ class Watch:
 
 
 def test_progress_tells_files_and_all_bytes(shop: Workshop) -> None:
-    from casebook.load import load
+    from casebook.load.run import load
 
     shop.write("a.jsonl", lines({"Id": 1}))
     shop.write("b.jsonl", lines({"Id": 1}, b"{"))

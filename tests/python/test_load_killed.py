@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 
 import pytest
-from casebook import load as load_module
+from casebook.load import run as load_module
 from loading import Workshop, lines
 
 LOADER = """
 import sys
 from pathlib import Path
 import duckdb
-from casebook.load import load
+from casebook.load.run import load
 from casebook.settings import Settings
 root = Path(sys.argv[1])
 print("ready", flush=True)
@@ -110,7 +110,7 @@ def test_a_loader_killed_around_the_commit_leaves_no_half_work(shop: Workshop, s
     shop.write("a.jsonl", lines({"Id": 2}, {"Id": 3}, b"{"))
     place = "Lake.commit" if step == "landed file placed" else "Lake.sweep"
     patch = (
-        "import os, signal; import casebook.lake as m\n"
+        "import os, signal; import casebook.lake.layout as m\n"
         f"m.{place} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run([sys.executable, "-c", patch + LOADER, str(shop.root)], check=False)

@@ -25,7 +25,7 @@ import uvicorn
 import yaml
 from asking import CSV, JSON, NASTY, on_linux, problems
 from casebook.api.app import create_app
-from casebook.offers import OFFERS, WEEK, YEAR, Offer, Parameter
+from casebook.ask.offers import OFFERS, WEEK, YEAR, Offer, Parameter
 from marts import LARGEST, ODD, RECOMMENDED, TITLES, as_csv, as_json
 from shop import newest_build, publish, question, serving
 from workbench import PROJECT

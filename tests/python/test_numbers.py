@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import duckdb
 import pytest
-from casebook.declare.judge import Casts
+from casebook.draft.judge import Casts
 from workbench import PROJECT
 
 MACROS = Casts(PROJECT)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from casebook.original import Original, original_text
-from casebook.warehouse import Origin
+from casebook.ask.warehouse import Origin
+from casebook.load.original import Original, original_text
 from loading import SOURCES, Workshop, lines
 
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 import duckdb
 import pytest
-from casebook.quarantine import Quarantine
+from casebook.lake.quarantine import Quarantine
 from casebook.readers import delimited, delimited_land, delimited_split
 from casebook.readers.base import Desk, Raw, Text
 from casebook.readers.delimited_count import DelimitedCounter

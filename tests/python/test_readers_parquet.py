@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from casebook.measure import measure
-from casebook.quarantine import Quarantine
+from casebook.lake.quarantine import Quarantine
+from casebook.load.measure import measure
 from casebook.readers import parquet_file
 from casebook.readers.base import Desk, Raw
 from casebook.sources import Column, Table
@@ -109,7 +109,7 @@ def test_huge_integers_land_with_all_digits(shop: Workshop) -> None:
 def test_the_time_zone_of_the_machine_does_not_matter(shop: Workshop) -> None:
     deliver(shop, "select timestamptz '2024-01-01 00:00:00+00' as Id")
     code = (
-        "import sys; from pathlib import Path; from casebook.load import load;"
+        "import sys; from pathlib import Path; from casebook.load.run import load;"
         "from casebook.settings import Settings; root = Path(sys.argv[1]);"
         "load(Settings(root, root / 'raw', root / 'lake', root / 'w.db'))"
     )

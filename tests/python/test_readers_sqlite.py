@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from casebook.measure import measure
-from casebook.quarantine import Quarantine
+from casebook.lake.quarantine import Quarantine
+from casebook.load.measure import measure
 from casebook.readers import sqlite_file
 from casebook.readers.base import Desk, Raw, Text
 from casebook.sources import Column, Table, read_sources

@@ -21,10 +21,10 @@ from pathlib import Path
 import duckdb
 import pytest
 import typer.main
-from casebook.cli import app
-from casebook.highlights import highlights
-from casebook.offers import OFFERS
-from casebook.warehouse import rows_per_mart
+from casebook.ask.offers import OFFERS
+from casebook.ask.warehouse import rows_per_mart
+from casebook.build.summary import highlights
+from casebook.cli.main import app
 from shop import serving
 from workbench import PROJECT, Workbench
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import duckdb
 import pytest
-from casebook.corrections import export_quarantine
 from casebook.errors import CasebookError
-from casebook.lake import LedgerEntry
+from casebook.lake.layout import LedgerEntry
+from casebook.load.corrections import export_quarantine
+from casebook.load.replay import ReplayReport, replay
 from casebook.readers import choose, json_lines
 from casebook.readers.base import Desk, Text
 from casebook.readers.json_judge import _judge as judge
-from casebook.replay import ReplayReport, replay
 from casebook.sources import Table
 from loading import SOURCES, Workshop, lines
 from workbench import Workbench, project_with, vote
@@ -31,7 +31,7 @@ from workbench import Workbench, project_with, vote
 REPLAYER = """
 import sys
 from pathlib import Path
-from casebook.replay import replay
+from casebook.load.replay import replay
 from casebook.settings import Settings
 root = Path(sys.argv[1])
 given = Path(sys.argv[2]) if sys.argv[2:] else None
@@ -523,7 +523,7 @@ def test_more_corrections_than_the_ledger_can_keep_are_refused(
 ) -> None:
     shop.load_one(lines({"Id": 1}, b"two", b"three"))
     before = shop.copy_of_lake()
-    monkeypatch.setattr("casebook.replay.MAX_CORRECTIONS_BYTES", 200)
+    monkeypatch.setattr("casebook.load.replay.MAX_CORRECTIONS_BYTES", 200)
     assert "put a mended file" in str(apply(shop, {2: '{"Id": 2}', 3: '{"Id": 3}'}).failures[0])
     assert shop.copy_of_lake() == before
     assert apply(shop, {2: '{"Id": 2}'}).landed == 1
@@ -548,7 +548,7 @@ def test_a_killed_replay_leaves_a_lake_that_the_next_one_completes(
     shop.load_one(lines({"Id": 1}, BAD, b"x"))
     path = correct(shop, {2: MENDED})
     patch = (
-        "import os, signal; import casebook.lake as m\n"
+        "import os, signal; import casebook.lake.layout as m\n"
         f"m.{step} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run(

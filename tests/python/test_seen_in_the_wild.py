@@ -15,8 +15,8 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from casebook.lake import LedgerEntry
-from casebook.load import load
+from casebook.lake.layout import LedgerEntry
+from casebook.load.run import load
 from loading import Workshop
 from workbench import SHARED_RAW
 

@@ -635,7 +635,9 @@ def test_a_port_that_is_taken_is_an_error(server, warehouse):
 
 
 def test_without_its_packages_the_command_says_how_to_get_them(warehouse):
-    program = "import sys; sys.modules['fastapi'] = None; from casebook.cli import main; main()"
+    program = (
+        "import sys; sys.modules['fastapi'] = None; from casebook.cli.main import main; main()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program, "serve", "--warehouse", str(warehouse)],
         capture_output=True,

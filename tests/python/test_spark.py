@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import parity
 import pytest
-from casebook import parity, spark
+from casebook.build import spark
 from casebook.errors import CasebookError
-from casebook.parity import Comparison
+from parity import Comparison
 from workbench import PROJECT, Workbench, copy_project, vote
 
 # For a few thousand rows, compiling queries costs more than running them.

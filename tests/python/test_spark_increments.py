@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import parity
 import pytest
-from casebook import parity
 from casebook.settings import Settings
 from test_spark import needs_spark, use_quick_settings
 from workbench import Workbench, copy_project, vote

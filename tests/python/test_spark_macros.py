@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import parity
 import pytest
-from casebook import parity
-from casebook.parity import Comparison
+from parity import Comparison
 from test_spark import needs_spark, use_quick_settings
 from workbench import copy_project, vote
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from casebook.build.spark import check_spark, spark_environment
 from casebook.errors import CasebookError
 from casebook.settings import find_settings
-from casebook.spark import check_spark, spark_environment
 from test_spark import QUICK, needs_spark
 from workbench import Workbench, copy_project, vote
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from casebook.api.requests import JSON
-from casebook.parameters import Problem
-from casebook.query import Query, Row
+from casebook.ask.parameters import Problem
+from casebook.ask.query import Query, Row
 
 LONGEST_SHOWN = 200
 

@@ -23,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from casebook import __version__, ctr
+from casebook import __version__
 from casebook.api import description
 from casebook.api.answers import encode, error_body
 from casebook.api.pages import page_headers
@@ -37,10 +37,11 @@ from casebook.api.requests import (
     read_body,
     read_query,
 )
+from casebook.ask import ctr
+from casebook.ask.offers import OFFERS, Offer, Question, read_question
+from casebook.ask.parameters import BadQuestionError
+from casebook.ask.query import BATCH, Column, Query, Row
 from casebook.errors import CasebookError
-from casebook.offers import OFFERS, Offer, Question, read_question
-from casebook.parameters import BadQuestionError
-from casebook.query import BATCH, Column, Query, Row
 
 # Questions that are worked on at the same time; others wait for their turn. More than there are
 # cores would only be in each other's way.

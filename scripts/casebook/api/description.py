@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from casebook.api.requests import CSV, JSON
-from casebook.ctr import COLUMNS, MINUTES, MOST_INTERVALS, PRODUCT, TIME
-from casebook.offers import BUILD_ID, LIMIT, MOST_ROWS, OFFSET, Offer, Parameter
-from casebook.query import Column
+from casebook.ask.ctr import COLUMNS, MINUTES, MOST_INTERVALS, PRODUCT, TIME
+from casebook.ask.offers import BUILD_ID, LIMIT, MOST_ROWS, OFFSET, Offer, Parameter
+from casebook.ask.query import Column
 
 ABOUT = """\
 Answers from the warehouse that Casebook published last: click-through rates, and rows of marts.

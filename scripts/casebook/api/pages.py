@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-from casebook.offers import Question
+from casebook.ask.offers import Question
 
 
 def page_headers(question: Question, total: int, path: str) -> dict[str, str]:

@@ -10,14 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from casebook.ctr import has_click_through_rates, platforms_with_views
+from casebook.ask.ctr import has_click_through_rates, platforms_with_views
+from casebook.ask.offers import Offer, find_columns
+from casebook.ask.query import Column
 from casebook.errors import CasebookError
-from casebook.offers import Offer, find_columns
-from casebook.query import Column
 
 if TYPE_CHECKING:
     import duckdb
@@ -262,7 +262,7 @@ def _read_build(cursor: duckdb.DuckDBPyConnection, identity: Identity) -> Build:
     build_id, rows_per_mart = last
     return Build(
         build_id=build_id,
-        published_at=datetime.fromtimestamp(identity[2] / 1e9, timezone.utc),
+        published_at=datetime.fromtimestamp(identity[2] / 1e9, UTC),
         rows_per_mart=json.loads(rows_per_mart),
         platforms=platforms_with_views(cursor) if has_click_through_rates(cursor) else None,
         version=hashlib.sha256(f"{build_id} {identity}".encode()).hexdigest(),

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl
 
-from casebook.parameters import BadQuestionError, Problem
+from casebook.ask.parameters import BadQuestionError, Problem
 
 LARGEST_BODY = 65_536
 JSON, CSV = "application/json", "text/csv"

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from casebook.archives import UNREADABLE, refused
 from casebook.combine.delimited import read_delimited
 from casebook.combine.json_records import SecondOpinion, read_json_array, read_json_lines
 from casebook.combine.segments import PartWriter
 from casebook.combine.tasks import Done, Task
+from casebook.errors import Refused
 from casebook.readers import delimited, json_array, json_lines
-from casebook.readers.base import Refused
+from casebook.readers.archives import UNREADABLE, refused
 from casebook.readers.choose import find_reader
 
 _JSON_READERS = {

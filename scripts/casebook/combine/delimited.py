@@ -17,7 +17,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 
 from casebook.combine.json_numbers import are_numbers, is_number
-from casebook.readers.base import Refused
+from casebook.errors import Refused
 from casebook.readers.delimited_header import Header, guess_header, split
 from casebook.readers.delimited_split import Block, Record, Splitter
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import msgspec
 
-from casebook.engine import LateConnection
 from casebook.readers.delimited_split import find_bad_byte
 from casebook.readers.json_array import elements
 from casebook.readers.json_judge import Opinion, Record, ask, judge_all
 from casebook.readers.json_keys import Keys
 from casebook.readers.json_lines import blocks
+from casebook.sql import LateConnection
 
 _ANY_KEYS = Keys({}, {}, frozenset(), [])
 _BATCH_BYTES = 1 << 16

@@ -16,20 +16,28 @@ from casebook.readers.count import Counter
 if TYPE_CHECKING:
     import duckdb
 
-    from casebook.measure import Measured
-    from casebook.quarantine import Quarantine
+    from casebook.lake.quarantine import Quarantine
     from casebook.sources import Table
 
 RECORD_COLUMN = "_source_record"
 MAX_RECORD_BYTES = 32 << 20
 
 
-class Refused(Exception):
-    """The file cannot be read as a whole: nothing of it is landed.
+@dataclass(frozen=True)
+class Measured:
+    """What a pass over the raw bytes tells.
 
-    Args:
-        reason: why, and what to do about it, in one line.
+    Attributes:
+        size_bytes: bytes read.
+        file_hash: SHA-256 of them, as hex digits.
+        prefix_hash: SHA-256 of the first `prefix` bytes, or None if there are not so many.
+        text: what the reader's counter found in the text, after decompression.
     """
+
+    size_bytes: int
+    file_hash: str
+    prefix_hash: str | None
+    text: Counter
 
 
 @dataclass(frozen=True)
@@ -124,13 +132,3 @@ class Reader:
     texts: Callable[[Raw], Iterator[tuple[int, bytes]]]
     again: Callable[[Table, Desk, dict[str, Any], Sequence[Text]], int]
     counter: Callable[[], Counter] = Counter
-
-
-def quote_name(name: str) -> str:
-    """A name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quote_text(text: object) -> str:
-    """A text as a SQL literal."""
-    return "'" + str(text).replace("'", "''") + "'"

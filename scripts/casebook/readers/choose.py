@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from casebook.archives import COMPRESSIONS, UNREADABLE, open_text, refused
+from casebook.errors import Refused
 from casebook.readers import delimited, json_array, json_lines, parquet_file, sqlite_file
-from casebook.readers.base import Reader, Refused
+from casebook.readers.archives import COMPRESSIONS, UNREADABLE, open_text, refused
+from casebook.readers.base import Reader
 
 READERS = {
     ".jsonl": json_lines.READER,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from casebook.readers.base import Refused
+from casebook.errors import Refused
 from casebook.readers.count import Counter
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from casebook.archives import open_text
-from casebook.readers.base import Desk, Raw, Reader, Reading, Refused, Text
+from casebook.errors import Refused
+from casebook.readers.archives import open_text
+from casebook.readers.base import Desk, Raw, Reader, Reading, Text
 from casebook.readers.delimited_count import DelimitedCounter
 from casebook.readers.delimited_header import Header, find_header, match_columns, split
 from casebook.readers.delimited_land import LARGE_FILE, land_at_once, land_one_by_one

@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from casebook.archives import open_text
-from casebook.readers.base import Raw, Refused
+from casebook.errors import Refused
+from casebook.readers.archives import open_text
+from casebook.readers.base import Raw
 from casebook.readers.delimited_split import Record, Splitter
 
 if TYPE_CHECKING:

@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from casebook.readers.base import (
-    RECORD_COLUMN,
-    Desk,
-    Raw,
-    Refused,
-    quote_name,
-    quote_text,
-)
+from casebook.errors import Refused
+from casebook.readers.base import RECORD_COLUMN, Desk, Raw
 from casebook.readers.delimited_header import Columns, Header
 from casebook.readers.delimited_split import Record
+from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,7 +13,8 @@ from itertools import count
 from operator import methodcaller
 from typing import BinaryIO, TypeVar
 
-from casebook.readers.base import MAX_RECORD_BYTES, Refused
+from casebook.errors import Refused
+from casebook.readers.base import MAX_RECORD_BYTES
 
 MAX_QUOTE_BYTES = 1 << 20
 _BLOCK = 1 << 18

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from casebook.archives import open_text
-from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
+from casebook.errors import Refused
+from casebook.readers.archives import open_text
+from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading
 from casebook.readers.json_ahead import Ahead
 from casebook.readers.json_judge import Record
 from casebook.readers.json_land import (

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from casebook.readers.base import quote_text
 from casebook.readers.json_keys import Keys
+from casebook.sql import quote_text
 
 if TYPE_CHECKING:
     import duckdb

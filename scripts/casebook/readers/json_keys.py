@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from casebook.readers.base import Refused
+from casebook.errors import Refused
 
 if TYPE_CHECKING:
     from casebook.sources import Table

@@ -9,17 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from casebook.readers.base import (
-    RECORD_COLUMN,
-    Desk,
-    Raw,
-    Refused,
-    Text,
-    quote_name,
-    quote_text,
-)
+from casebook.errors import Refused
+from casebook.readers.base import RECORD_COLUMN, Desk, Raw, Text
 from casebook.readers.json_judge import Record, ask, judge_all
 from casebook.readers.json_keys import SAMPLE_RECORDS, Keys, match_keys
+from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     import duckdb

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from casebook.archives import open_text
-from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading, Refused
+from casebook.errors import Refused
+from casebook.readers.archives import open_text
+from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading
 from casebook.readers.json_judge import Record
 from casebook.readers.json_land import (
     SMALL_FILE,

@@ -10,18 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from casebook.readers.base import (
-    RECORD_COLUMN,
-    Desk,
-    Raw,
-    Reader,
-    Reading,
-    Refused,
-    quote_name,
-    quote_text,
-)
+from casebook.errors import Refused
+from casebook.readers.base import RECORD_COLUMN, Desk, Raw, Reader, Reading
 from casebook.readers.columns import Columns, NoText, match_columns, row_as_json, why_bad_bytes
 from casebook.readers.json_land import land_again
+from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     import duckdb

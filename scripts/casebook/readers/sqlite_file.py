@@ -12,18 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-from casebook.archives import UNREADABLE, refused
-from casebook.readers.base import (
-    MAX_RECORD_BYTES,
-    RECORD_COLUMN,
-    Desk,
-    Raw,
-    Reader,
-    Reading,
-    Refused,
-    quote_name,
-    quote_text,
-)
+from casebook.errors import Refused
+from casebook.readers.archives import UNREADABLE, refused
+from casebook.readers.base import MAX_RECORD_BYTES, RECORD_COLUMN, Desk, Raw, Reader, Reading
 from casebook.readers.columns import (
     Columns,
     NoText,
@@ -32,6 +23,7 @@ from casebook.readers.columns import (
     why_bad_bytes,
 )
 from casebook.readers.json_land import land_again
+from casebook.sql import quote_name, quote_text
 
 EXTENSIONS = (".db", ".sqlite", ".sqlite3")
 _HEADER = b"SQLite format 3\x00"

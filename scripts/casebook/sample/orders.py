@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from itertools import islice
 from math import ceil
 from operator import itemgetter
@@ -503,7 +503,7 @@ class _Shop:
         return {
             "id": str(self._order_id(story, repetition)),
             "user_id": str(habit.buyer),
-            "order_date": str(datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)),
+            "order_date": str(datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)),
             "order_subtotal": _money(cents),
             "order_discount": _money(off),
             "order_total": _money(cents - off + habit.shipping),

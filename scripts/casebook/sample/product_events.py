@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import cycle
 from operator import itemgetter
@@ -380,7 +380,7 @@ def _at(time: object) -> EventMaker:
 
 def _around_midnight(day: date) -> tuple[Shape, ...]:
     """Views at the edges of a day, in the shop's time and in the tracker's."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     start = int(midnight.timestamp()) * 1_000
     local = start - OFFSET * HOUR  # the shop's midnight within the file's day
     return (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import accumulate, islice
 from random import Random
@@ -80,7 +80,7 @@ def spread(day: date, views: int, *, visitors: int = 0) -> Day:
         views: how many.
         visitors: days with other visitors have other views.
     """
-    midnight = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     busy = tuple(accumulate(RHYTHM[(hour + OFFSET) % 24] for hour in range(24)))
     return Day(
         int(midnight.timestamp()) * 1_000,

@@ -11,13 +11,12 @@ from typing import Any
 
 import yaml
 
-from casebook.declare.draft import Draft, source_start, staging_sql, staging_yaml, table_entry
-from casebook.declare.head import Head, read_head
-from casebook.declare.insert import NotThere, add_staged_table, add_table
-from casebook.declare.judge import Casts, Guess, Key, find_key, guess_columns
-from casebook.declare.names import singular
-from casebook.errors import CasebookError
-from casebook.readers.base import Refused
+from casebook.draft.draft import Draft, source_start, staging_sql, staging_yaml, table_entry
+from casebook.draft.head import Head, read_head
+from casebook.draft.insert import NotThere, add_staged_table, add_table
+from casebook.draft.judge import Casts, Guess, Key, find_key, guess_columns
+from casebook.draft.names import singular
+from casebook.errors import CasebookError, Refused
 from casebook.readers.sqlite_file import find_table, is_database, table_names
 from casebook.settings import Settings
 from casebook.sources import read_sources

@@ -1,4 +1,4 @@
-"""DuckDB as the loader uses it: in bounded memory, and spilling to a folder of the lake."""
+"""DuckDB in bounded memory, spilling to a folder of the lake; SQL names and texts, quoted."""
 
 from __future__ import annotations
 
@@ -57,3 +57,13 @@ class LateConnection:
         """Close the connection if there is one."""
         if self._connection is not None:
             self._connection.close()
+
+
+def quote_name(name: str) -> str:
+    """A name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: object) -> str:
+    """A text as a SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from casebook.lake import Lake
-from casebook.measure import hash_file, measure
+from casebook.ask.warehouse import Origin
+from casebook.errors import Refused
+from casebook.lake.layout import Lake
+from casebook.load.measure import hash_file, measure
 from casebook.readers import sqlite_file
-from casebook.readers.base import Raw, Refused
+from casebook.readers.base import Raw
 from casebook.readers.choose import find_reader
 from casebook.settings import Settings
 from casebook.sources import read_sources
-from casebook.warehouse import Origin
 
 
 @dataclass(frozen=True)

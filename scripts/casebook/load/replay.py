@@ -12,21 +12,21 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from casebook.corrections import Corrections
-from casebook.decode import decode_columns
-from casebook.discover import choose_tables
-from casebook.engine import connect
-from casebook.errors import CasebookError
-from casebook.lake import Lake, LedgerEntry, landed_name
-from casebook.quarantine import Quarantine, Quarantined, read_quarantine
-from casebook.readers.base import RECORD_COLUMN, Desk, Refused, Text, quote_text
+from casebook.errors import CasebookError, Refused
+from casebook.lake.layout import Lake, LedgerEntry, landed_name
+from casebook.lake.quarantine import Quarantine, Quarantined, read_quarantine
+from casebook.load.corrections import Corrections
+from casebook.load.decode import decode_columns
+from casebook.load.discover import choose_tables
+from casebook.readers.base import RECORD_COLUMN, Desk, Text
 from casebook.readers.choose import reader_of
 from casebook.settings import Settings
 from casebook.sources import Table, read_sources
+from casebook.sql import connect, quote_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -505,7 +505,7 @@ def _changed(
 
 def _place(lake: Lake, entry: LedgerEntry, landed: Path, left: Path | None) -> None:
     """Put the new files beside the old ones, and name them in the entry."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     name = landed_name(entry.file_hash, now)
     keys = (entry.source_name, entry.table_name, entry.source_file)
     replaced = {"file": str(entry.rejected_file), "replaced_at": f"{now:%Y-%m-%dT%H:%M:%S.%f}"}

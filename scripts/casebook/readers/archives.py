@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from casebook.readers.base import Refused
+from casebook.errors import Refused
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -23,12 +23,12 @@ from casebook.settings import Settings, find_settings
 if TYPE_CHECKING:
     import duckdb
 
-    from casebook.build import BuildResult, Problem
+    from casebook.ask.parameters import BadQuestionError
+    from casebook.ask.query import Query
+    from casebook.build.publish import BuildResult, Problem
     from casebook.combine.run import CombineReport
-    from casebook.load import LoadReport
-    from casebook.parameters import BadQuestionError
-    from casebook.query import Query
-    from casebook.replay import ReplayReport
+    from casebook.load.replay import ReplayReport
+    from casebook.load.run import LoadReport
 
 SHOWN = 5
 CTR_ARGUMENTS = {
@@ -111,12 +111,12 @@ def build(
     without loading. All other options go to `dbt build`, such as
     `--select +votes` or `--full-refresh`.
     """
-    from casebook.build import build as build_warehouse
+    from casebook.build.publish import build as build_warehouse
 
     settings = find_settings(raw, lake, warehouse)
     on_spark = (target or os.environ.get("DBT_TARGET")) == "spark"
     if on_spark:
-        from casebook.spark import check_spark
+        from casebook.build.spark import check_spark
 
         check_spark()
     if on_spark and isinstance(settings.lake_place, str):
@@ -150,8 +150,8 @@ def build(
 @app.command()
 def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) -> None:
     """Recreate blog_analysis.outlier_weeks and print it; does not ingest."""
-    from casebook.build import build as build_warehouse
-    from casebook.warehouse import has_table, open_warehouse, outlier_weeks
+    from casebook.ask.warehouse import has_table, open_warehouse, outlier_weeks
+    from casebook.build.publish import build as build_warehouse
 
     settings = find_settings(raw, lake, warehouse)
     fix = "run `casebook build --select +votes` first: it ingests the votes"
@@ -187,10 +187,10 @@ def rejects(
     warehouse: Warehouse = None,
 ) -> None:
     """Show what was quarantined or rejected, by file and reason."""
-    from casebook.discover import choose_tables
+    from casebook.ask.warehouse import open_warehouse, rejected_records
+    from casebook.ask.warehouse import rejects as count_rejects
+    from casebook.load.discover import choose_tables
     from casebook.sources import read_sources
-    from casebook.warehouse import open_warehouse, rejected_records
-    from casebook.warehouse import rejects as count_rejects
 
     settings = find_settings(lake=lake, warehouse=warehouse)
     tables = choose_tables(read_sources(settings.project), [table] if table else [])
@@ -227,11 +227,11 @@ def replay(
     quiet: Quiet = False,
 ) -> None:
     """Try quarantined records again, as they stand or corrected by hand; needs no raw files."""
-    from casebook.corrections import export_quarantine
-    from casebook.discover import choose_tables
-    from casebook.lake import Lake as LakeFolder
-    from casebook.progress import counting
-    from casebook.replay import replay as replay_quarantine
+    from casebook.cli.progress import counting
+    from casebook.lake.layout import Lake as LakeFolder
+    from casebook.load.corrections import export_quarantine
+    from casebook.load.discover import choose_tables
+    from casebook.load.replay import replay as replay_quarantine
     from casebook.sources import read_sources
 
     if export and corrections:
@@ -267,9 +267,9 @@ def trace(
     warehouse: Warehouse = None,
 ) -> None:
     """Show the raw file, record number and original text behind a row of a mart."""
-    from casebook.original import original_text
-    from casebook.warehouse import open_warehouse
-    from casebook.warehouse import trace as trace_row
+    from casebook.ask.warehouse import open_warehouse
+    from casebook.ask.warehouse import trace as trace_row
+    from casebook.load.original import original_text
 
     settings = find_settings(raw, lake, warehouse)
     with open_warehouse(settings.warehouse) as connection:
@@ -307,9 +307,9 @@ def ctr(
     warehouse: Warehouse = None,
 ) -> None:
     """Print the click-through rate of each product by interval and platform."""
-    from casebook.ctr import has_click_through_rates, platforms_with_views, read_question
-    from casebook.parameters import BadQuestionError
-    from casebook.warehouse import open_warehouse
+    from casebook.ask.ctr import has_click_through_rates, platforms_with_views, read_question
+    from casebook.ask.parameters import BadQuestionError
+    from casebook.ask.warehouse import open_warehouse
 
     settings = find_settings(warehouse=warehouse)
     given = {
@@ -343,9 +343,9 @@ def recommend(
     warehouse: Warehouse = None,
 ) -> None:
     """Print the courses that are recommended to a user, best first."""
-    from casebook.offers import RECOMMENDATIONS, find_columns, read_question
-    from casebook.parameters import BadQuestionError
-    from casebook.warehouse import open_warehouse
+    from casebook.ask.offers import RECOMMENDATIONS, find_columns, read_question
+    from casebook.ask.parameters import BadQuestionError
+    from casebook.ask.warehouse import open_warehouse
 
     settings = find_settings(warehouse=warehouse)
     with open_warehouse(settings.warehouse) as connection:
@@ -420,8 +420,8 @@ def declare(
     Types, keys and what is required are guessed from the file's first records. The draft builds as
     it stands; what is to be looked at is marked `# confirm:`.
     """
-    from casebook.declare import declare as draft_files
-    from casebook.declare import preview, write
+    from casebook.draft import declare as draft_files
+    from casebook.draft import preview, write
 
     settings = find_settings(raw)
     declared = draft_files(settings, path, table, force=force)
@@ -476,8 +476,8 @@ def combine(
 
     It does no more than that: it needs no declared source, and touches neither lake nor warehouse.
     """
+    from casebook.cli.progress import counting
     from casebook.combine.run import combine as combine_folders
-    from casebook.progress import counting
 
     with counting(err, "combining", quiet) as progress:
         report = combine_folders(raw_dir, out_dir, skip_bad=skip_bad, progress=progress)
@@ -499,7 +499,7 @@ def sample(
     quiet: Quiet = False,
 ) -> None:
     """Write deterministic, realistic, deliberately dirty raw files for every source."""
-    from casebook.progress import counting
+    from casebook.cli.progress import counting
     from casebook.sample import write_sample
 
     with counting(err, "writing", quiet) as advance:
@@ -547,7 +547,7 @@ def main() -> None:
 
 
 def _build_on_spark(settings: Settings, options: list[str], quiet: bool) -> int:
-    from casebook.spark import build_on_spark
+    from casebook.build.spark import build_on_spark
 
     result = build_on_spark(settings, options, quiet=quiet)
     for problem in result.warnings:
@@ -564,8 +564,8 @@ def _build_on_spark(settings: Settings, options: list[str], quiet: bool) -> int:
 def _load(
     settings: Settings, tables: list[str], verify: bool, allow_shrink: bool, quiet: bool
 ) -> int:
-    from casebook.load import load as load_files
-    from casebook.progress import LoadProgress
+    from casebook.cli.progress import LoadProgress
+    from casebook.load.run import load as load_files
 
     with LoadProgress(err, quiet) as progress:
         report = load_files(
@@ -640,8 +640,8 @@ def _print_replay(report: ReplayReport) -> None:
 def _print_quarantine(
     settings: Settings, tables: list[str], file: str | None, with_text: bool
 ) -> None:
-    from casebook.corrections import all_in_quarantine
-    from casebook.lake import Lake as LakeFolder
+    from casebook.lake.layout import Lake as LakeFolder
+    from casebook.load.corrections import all_in_quarantine
 
     found = (
         (entry.source_file, row.record, row.first_line, "quarantined", row.reason, row.text)
@@ -671,8 +671,8 @@ def _print_rejects(rows: list[tuple[str, str, str, int]]) -> None:
 
 
 def _print_summary(settings: Settings) -> None:
-    from casebook.highlights import highlights
-    from casebook.warehouse import open_warehouse, rejects, rows_per_mart
+    from casebook.ask.warehouse import open_warehouse, rejects, rows_per_mart
+    from casebook.build.summary import highlights
 
     with open_warehouse(settings.warehouse) as connection:
         marts = rows_per_mart(connection)

@@ -10,9 +10,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from casebook.declare.names import Name
+from casebook.draft.names import Name
 from casebook.errors import CasebookError
-from casebook.readers.base import quote_name, quote_text
+from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     import duckdb

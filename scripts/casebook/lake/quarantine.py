@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from casebook.readers.base import quote_text
+from casebook.sql import quote_text
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,26 +9,26 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from casebook.archives import UNREADABLE, refused
-from casebook.decode import decode_columns
-from casebook.discover import RawFile, choose_tables, find_files
-from casebook.engine import MEMORY_LIMIT, connect
-from casebook.errors import CasebookError
-from casebook.lake import Lake, LedgerEntry, fits, landed_name
-from casebook.measure import Measured, hash_file, measure
-from casebook.quarantine import Quarantine
-from casebook.readers.base import Desk, Raw, Reading, Refused
+from casebook.errors import CasebookError, Refused
+from casebook.lake.layout import Lake, LedgerEntry, fits, landed_name
+from casebook.lake.quarantine import Quarantine
+from casebook.load.decode import decode_columns
+from casebook.load.discover import RawFile, choose_tables, find_files
+from casebook.load.measure import hash_file, measure
+from casebook.load.replay import reapply_corrections
+from casebook.readers.archives import UNREADABLE, refused
+from casebook.readers.base import Desk, Measured, Raw, Reading
 from casebook.readers.choose import find_reader
 from casebook.readers.count import Counter
-from casebook.replay import reapply_corrections
 from casebook.settings import Settings
 from casebook.sources import read_sources
+from casebook.sql import MEMORY_LIMIT, connect
 
 if TYPE_CHECKING:
     import duckdb
@@ -428,7 +428,7 @@ class _Loader:
             if _identity(file.path) != before:
                 raise _Changed
         _check_counts(reading, quarantined, quarantine.count)
-        loaded_at = datetime.now(timezone.utc)
+        loaded_at = datetime.now(UTC)
         name = landed_name(measured.file_hash, loaded_at)
         table = file.table
         entry = LedgerEntry(
@@ -637,8 +637,8 @@ def _files(entry: LedgerEntry) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _is_old(replaced: dict[str, str]) -> bool:
-    at = datetime.fromisoformat(replaced["replaced_at"]).replace(tzinfo=timezone.utc)
-    return datetime.now(timezone.utc) - at > KEEP_REPLACED
+    at = datetime.fromisoformat(replaced["replaced_at"]).replace(tzinfo=UTC)
+    return datetime.now(UTC) - at > KEEP_REPLACED
 
 
 def _overdue(entry: LedgerEntry) -> bool:

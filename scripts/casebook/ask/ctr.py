@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from casebook.parameters import BadQuestionError, Kind, Reader, one_of, text, whole_number
-from casebook.query import Column, Query
+from casebook.ask.parameters import BadQuestionError, Kind, Reader, one_of, text, whole_number
+from casebook.ask.query import Column, Query
 
 if TYPE_CHECKING:
     import duckdb

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-
-from casebook.build import run_dbt
+from casebook.build.publish import run_dbt
+from casebook.build.spark import FIRST, NOISE, check_spark, spark_environment
 from casebook.errors import CasebookError
 from casebook.settings import Settings, find_project
-from casebook.spark import FIRST, NOISE, check_spark, spark_environment
 
 FOLDER = "target/parity"
 

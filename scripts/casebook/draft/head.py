@@ -15,21 +15,22 @@ from urllib.parse import quote
 
 import yaml
 
-from casebook.archives import UNREADABLE, open_text, refused
-from casebook.declare.names import Name, name_columns
-from casebook.errors import CasebookError
-from casebook.lake import LedgerEntry
-from casebook.load import load
-from casebook.readers.base import MAX_RECORD_BYTES, Raw, Refused, quote_name, quote_text
+from casebook.draft.names import Name, name_columns
+from casebook.errors import CasebookError, Refused
+from casebook.lake.layout import LedgerEntry
+from casebook.load.run import load
+from casebook.readers.archives import UNREADABLE, open_text, refused
+from casebook.readers.base import MAX_RECORD_BYTES, Raw
 from casebook.readers.choose import find_reader
 from casebook.readers.delimited_header import guess_header
 from casebook.settings import Settings
 from casebook.sources import Table
+from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     import duckdb
 
-    from casebook.measure import Measured
+    from casebook.readers.base import Measured
 
 MOST_RECORDS = 20_000
 MOST_BYTES = 64 << 20

@@ -11,7 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from casebook.build import Problem, only_build, read_results, run_dbt, with_tests_that_can_run
+from casebook.build.publish import (
+    Problem,
+    only_build,
+    read_results,
+    run_dbt,
+    with_tests_that_can_run,
+)
 from casebook.errors import CasebookError
 from casebook.settings import Settings, is_address, local_path
 

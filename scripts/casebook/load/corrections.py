@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from casebook.errors import CasebookError
-from casebook.lake import Lake, LedgerEntry
-from casebook.quarantine import Quarantined, read_quarantine
+from casebook.lake.layout import Lake, LedgerEntry
+from casebook.lake.quarantine import Quarantined, read_quarantine
 
 _FIELDS = {
     "source_file": (str, "text"),

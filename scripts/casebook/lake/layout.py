@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -145,7 +145,7 @@ def landed_name(file_hash: str, loaded_at: datetime) -> str:
 
     Always 64 + 1 + 21 characters and `.parquet`, so that SQL can take it apart by position.
     """
-    return f"{file_hash}-{loaded_at.astimezone(timezone.utc):%Y%m%dT%H%M%S%f}.parquet"
+    return f"{file_hash}-{loaded_at.astimezone(UTC):%Y%m%dT%H%M%S%f}.parquet"
 
 
 class Lake:

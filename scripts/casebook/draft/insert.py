@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from casebook.declare.draft import scalar
+from casebook.draft.draft import scalar
 
 
 class NotThere(Exception):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from casebook.declare.judge import TEXT, Guess, Key
+from casebook.draft.judge import TEXT, Guess, Key
 
 WIDTH = 100
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from casebook.sql import quote_name, quote_text
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -66,7 +68,7 @@ class Column:
 
         Through a double `1234567.500000` would lose its zeros, and more digits their end.
         """
-        shown = f"cast(answer.{quoted(self.name)} as varchar)"
+        shown = f"cast(answer.{quote_name(self.name)} as varchar)"
         parts = DECIMAL.fullmatch(self.type_name)
         if parts and parts[1] == parts[2]:
             # DuckDB writes 0.5 of a decimal(1,1) as `.5`, which is no number in JSON.
@@ -111,7 +113,7 @@ class Query:
         before, parts = "{", []
         for column in self.columns:
             name = json.dumps(column.name, ensure_ascii=False)
-            parts += [literal(f"{before}{name}:"), column.json_sql]
+            parts += [quote_text(f"{before}{name}:"), column.json_sql]
             before = ","
         return self._fetch(connection, f"concat({', '.join(parts)}, '}}')")
 
@@ -124,13 +126,3 @@ class Query:
         answer = connection.execute(f"select {shown} {self.rows_sql}", dict(self.parameters))
         while rows := answer.fetchmany(BATCH):
             yield rows
-
-
-def quoted(name: str) -> str:
-    """A name as SQL, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as SQL, whatever is in it."""
-    return "'" + text.replace("'", "''") + "'"

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from casebook.readers.base import quote_name, quote_text
+from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     import duckdb

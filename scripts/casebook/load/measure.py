@@ -5,28 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from casebook.archives import CHUNK, UNREADABLE, refused, unpack
+from casebook.readers.archives import CHUNK, UNREADABLE, refused, unpack
+from casebook.readers.base import Measured
 from casebook.readers.count import Counter
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a pass over the raw bytes tells.
-
-    Attributes:
-        size_bytes: bytes read.
-        file_hash: SHA-256 of them, as hex digits.
-        prefix_hash: SHA-256 of the first `prefix` bytes, or None if there are not so many.
-        text: what the reader's counter found in the text, after decompression.
-    """
-
-    size_bytes: int
-    file_hash: str
-    prefix_hash: str | None
-    text: Counter
 
 
 def measure(

@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from casebook.errors import CasebookError
-from casebook.parameters import (
+from casebook.ask.parameters import (
     LARGEST,
     BadQuestionError,
     Kind,
@@ -24,7 +23,9 @@ from casebook.parameters import (
     text,
     whole_number,
 )
-from casebook.query import Column, Query, quoted
+from casebook.ask.query import Column, Query
+from casebook.errors import CasebookError
+from casebook.sql import quote_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -267,7 +268,7 @@ class Question:
     def _rows_sql(self) -> str:
         offer = self.offer
         taken = [one for one in offer.filters if one.name in self.values]
-        where = " and ".join(f"answer.{quoted(p.column)} {p.compare} ${p.name}" for p in taken)
+        where = " and ".join(f"answer.{quote_name(p.column)} {p.compare} ${p.name}" for p in taken)
         return f"from {_relation_sql(offer)} as answer" + (f" where {where}" if where else "")
 
 
@@ -366,16 +367,18 @@ def _function_columns(connection: duckdb.DuckDBPyConnection, offer: Offer) -> tu
 
 
 def _relation_sql(offer: Offer) -> str:
-    relation = ".".join(quoted(part) for part in offer.relation.split("."))
+    relation = ".".join(quote_name(part) for part in offer.relation.split("."))
     if not offer.arguments:
         return relation
-    return f"{relation}({', '.join(f'{quoted(p.column)} := ${p.name}' for p in offer.arguments)})"
+    return (
+        f"{relation}({', '.join(f'{quote_name(p.column)} := ${p.name}' for p in offer.arguments)})"
+    )
 
 
 def _order_sql(name: str) -> str:
     if name.startswith("-"):
-        return f"answer.{quoted(name[1:])} desc nulls last"
-    return f"answer.{quoted(name)} nulls last"
+        return f"answer.{quote_name(name[1:])} desc nulls last"
+    return f"answer.{quote_name(name)} nulls last"
 
 
 def _ranges(offer: Offer) -> list[tuple[str, str]]:

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from casebook.archives import COMPRESSIONS
-from casebook.errors import CasebookError
+from casebook.errors import CasebookError, Refused
 from casebook.files import check_file, name_below, status_below, why_unreadable
-from casebook.readers.base import Refused
+from casebook.readers.archives import COMPRESSIONS
 from casebook.readers.sqlite_file import (
     find_table,
     is_database,

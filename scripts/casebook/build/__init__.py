@@ -1,0 +1,1 @@
+"""dbt runs into a candidate, which is published when its tests passed."""

@@ -1,0 +1,1 @@
+"""Everything that may write below lake/: layout, ledger, quarantine, locks."""

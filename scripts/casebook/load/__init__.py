@@ -1,0 +1,1 @@
+"""Raw files to the lake, and records of it tried again."""
