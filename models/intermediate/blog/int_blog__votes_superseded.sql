@@ -1,4 +1,4 @@
--- Grain: one row per accepted vote record that a later record of the same vote outranks.
+-- Grain: one row per accepted vote record that a later record of the same vote supersedes.
 
 {{ config(
     materialized='incremental',
@@ -39,39 +39,23 @@ contested as (
 ),
 
 contenders as (
-    select
-        accepted.*,
-        row_number() over (
-            partition by accepted.vote_id
-            order by accepted.source_file desc, accepted.source_record desc
-        ) as place
+    select accepted.*
     from accepted
     inner join contested on accepted.vote_id = contested.vote_id
 ),
 
-winners as (
-    select * from contenders
-    where place = 1
-),
-
-losers as (
-    select * from contenders
-    where place > 1
+classified as (
+    {{ classified_records(
+        'contenders',
+        ['vote_id'],
+        ['post_id', 'vote_type_id', 'user_id', 'bounty_amount', 'created_at']
+    ) }}
 )
 
 select
-    losers.vote_id,
-    losers.source_file,
-    losers.source_record,
-    case
-        when
-            losers.post_id = winners.post_id
-            and losers.vote_type_id = winners.vote_type_id
-            and losers.created_at = winners.created_at
-            and (losers.user_id is not distinct from winners.user_id)
-            and (losers.bounty_amount is not distinct from winners.bounty_amount)
-            then 'duplicate'
-        else 'superseded'
-    end as outcome
-from losers
-inner join winners on losers.vote_id = winners.vote_id
+    vote_id,
+    source_file,
+    source_record,
+    outcome
+from classified
+where outcome != 'kept'
