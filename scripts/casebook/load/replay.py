@@ -22,7 +22,7 @@ from casebook.lake.quarantine import Quarantine, Quarantined, read_quarantine
 from casebook.load.corrections import Corrections
 from casebook.load.decode import decode_columns
 from casebook.load.discover import choose_tables
-from casebook.readers.base import RECORD_COLUMN, Desk, Text
+from casebook.readers.base import RECORD_COLUMN, Text, Workspace
 from casebook.readers.choose import reader_of
 from casebook.settings import Settings
 from casebook.sources import Table, read_sources
@@ -397,7 +397,7 @@ def _try_again(
             part = folder / f"{len(parts)}.parquet"
             if texts:
                 reader.again(
-                    table, Desk(bench.connection, work, part, refusals), entry.layout, texts
+                    table, Workspace(bench.connection, work, part, refusals), entry.layout, texts
                 )
                 _check_numbers(bench.connection, part, texts, refusals)
                 parts.append(part)
