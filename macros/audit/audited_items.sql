@@ -40,9 +40,10 @@
         kept.
     -#}
     {%- set tables = [] -%}
-    {%- for name, given in var('audited_tables').items() -%}
+    {%- set listed = dict(var('audited_tables')) -%}
+    {%- for name in var('staged_tables', []) -%}{%- do listed.update({name: {}}) -%}{%- endfor -%}
+    {%- for name, given in listed.items() -%}
         {%- set parts = name.split('.') -%}
-        {%- set given = given or {} -%}
         {%- do tables.append({
             'name': name,
             'source_name': parts[0],

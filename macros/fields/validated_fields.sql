@@ -81,6 +81,6 @@
     {%- if not execute -%}{%- do return([]) -%}{%- endif -%}
     {%- set name = table.split('.') -%}
     {%- do return(adapter.get_columns_in_relation(
-        api.Relation.create(schema='raw_' ~ name[0], identifier=name[1])
+        api.Relation.create(schema=own_schema('raw_' ~ name[0]), identifier=name[1])
     ) | map(attribute='name')) -%}
 {%- endmacro %}

@@ -16,7 +16,7 @@ from casebook.settings import Settings
 from test_spark import needs_spark, use_quick_settings
 from workbench import Workbench, copy_project, vote
 
-MODELS = ("+votes", "weekly_votes", "int_blog__accounting", "+product_views", "platforms")
+MODELS = ("+votes", "weekly_votes", "int_blog__votes", "+product_views", "platforms")
 TABLES = (
     "blog_analysis.votes",
     "storefront.product_views",

@@ -8,6 +8,6 @@
         else 'reset session preserve_insertion_order' }}
 {%- endmacro %}
 
-{#- Spark writes rows in the order in which the query gives them. -#}
-{% macro spark__keep_order(keep) -%}
+{#- Others, such as Spark, write rows in the order in which the query gives them. -#}
+{% macro default__keep_order(keep) -%}
 {%- endmacro %}

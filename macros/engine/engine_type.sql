@@ -2,7 +2,7 @@
     {{- return(adapter.dispatch('engine_type')(type)) -}}
 {%- endmacro %}
 
-{% macro duckdb__engine_type(type) -%}
+{% macro default__engine_type(type) -%}
     {{- return(type) -}}
 {%- endmacro %}
 
