@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from builds import MODELS, read_build
-from casebook.sample import votes as generator
+import inputs as generator
 from measure import (
     MB,
     Bench,

@@ -140,7 +140,7 @@ def generator(scale: float, threads: int | None = None) -> Iterator[duckdb.DuckD
     if not 0 < scale < float("inf"):
         raise CasebookError(f"a sample at scale {scale} has no records", fix="give a scale above 0")
     with tempfile.TemporaryDirectory() as spill, closing(duckdb.connect()) as db:
-        db.execute(f"set temp_directory = '{spill}'")
+        db.execute(f"set temp_directory = '{spill}'; set enable_progress_bar = false")
         if threads:
             db.execute(f"set threads = {threads}")
         db.execute("set variable scale = ?::double", [scale])
