@@ -9,8 +9,8 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from builds import MODELS, read_build
 import inputs as generator
+from builds import MODELS, read_build
 from measure import (
     MB,
     Bench,

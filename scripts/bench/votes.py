@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from builds import read_build
 import inputs as generator
+from builds import read_build
 from measure import (
     MB,
     Bench,
