@@ -1,8 +1,8 @@
 {#- Only files that hold as many records as another one of their table are read. -#}
 {% macro record_sets_of_equal_size() -%}
     {%- set selects = [] -%}
-    {%- for node in graph.sources.values() if execute and not flags.EMPTY
-        and node.config.meta.get('raw', true) and not node.config.meta.get('key') -%}
+    {%- for node in (graph.sources.values() if execute and not flags.EMPTY else [])
+        if node.config.meta.get('raw', true) and not node.config.meta.get('key') -%}
         {%- set files = run_query(
             'select source_file from (select source_file, count(*) over (partition by landed) as'
             ~ ' equal_files from ' ~ lake_table('ledger') ~ ' where landed > 0 and redelivery_of is null'
