@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from casebook import __version__
-from casebook.cli import ask, build, combine, draft, fetch, load, report, sample, serve
+from casebook.cli import (
+    ask,
+    build,
+    combine,
+    deliver,
+    draft,
+    fetch,
+    load,
+    report,
+    sample,
+    serve,
+)
 from casebook.cli.printing import err, out
 from casebook.errors import CasebookError
 
@@ -22,6 +33,7 @@ app = typer.Typer(
 app.command()(fetch.fetch)
 app.command()(load.load)
 app.command(context_settings=build.DBT_OPTIONS)(build.build)
+app.command()(deliver.deliver)
 app.command()(ask.outliers)
 app.command()(load.rejects)
 app.command()(load.replay)
