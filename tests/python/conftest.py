@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from clone import built_clone as built_clone
 from marts import build_marts
 from services import postgres as postgres
 from shop import Shop, build_shop, random_shop
