@@ -18,8 +18,8 @@ from casebook.combine.outputs import HOME
 from casebook.combine.run import combine
 from casebook.combine.segments import PartWriter
 from casebook.errors import CasebookError
-from casebook.sample import write_sample
 from combining import Kitchen
+from sample.write import write_sample
 
 
 @pytest.fixture
