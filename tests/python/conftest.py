@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from clone import built_clone as built_clone
 from marts import build_marts
 from services import postgres as postgres
 from shop import Shop, build_shop, random_shop
