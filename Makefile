@@ -102,7 +102,14 @@ built = $(or $(CASEBOOK_WAREHOUSE),warehouse.db)
 
 .PHONY: build
 build: .venv/.run ## load raw/ (or sample/ where that is empty), build and publish the warehouse
-	@.venv/bin/casebook build --sample $(ARGS)
+	@.venv/bin/casebook build --sample $(ARGS); status=$$?; \
+	case $$status in 0|3) $(draw);; esac; exit $$status
+
+# The page of what was published, drawn anew where it is older.
+draw = if [ ! -f "$(built)" ]; then :; \
+    elif [ target/site/index.html -nt "$(built)" ]; then \
+        echo "report: $(CURDIR)/target/site/index.html"; \
+    else .venv/bin/casebook report --no-catalogue; fi
 
 .PHONY: docs
 docs: .venv/.run ## write report, catalogue and dbt's docs of the published warehouse to target/site/
