@@ -5,8 +5,8 @@
     OUT_DIR/.casebook-combine/written.json   of which raw folder they are, and which files are ours
     OUT_DIR/.casebook-combine/work/          what is not finished yet
 
-An output is made below `work/` and renamed when it is whole. It is named in `written.json` before
-that, so that of what lies there, only what combine wrote is ever replaced or removed.
+An output is renamed to its place when it is whole, and named in `written.json` before that: of what
+lies there, only what combine wrote is ever replaced or removed.
 """
 
 from __future__ import annotations
@@ -16,150 +16,142 @@ import fcntl
 import json
 import os
 import shutil
-import time
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from isal import isal_zlib
+
+from casebook.combine.text import Converted
 from casebook.errors import CasebookError
 from casebook.files import MAX_NAME, write_json
 
 HOME = ".casebook-combine"
-OUTPUT = ".json.gz"
-REJECTED = ".rejected.jsonl"
+OUTPUT, REJECTED = ".json.gz", ".rejected.jsonl"
+# Of a gzip file, without time and name.
+_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+_LAST_BLOCK = b"\x03\0"
 
 
 class Outputs:
-    """An OUT_DIR, held by one combine at a time.
-
-    Args:
-        folder: the OUT_DIR; made when it is needed.
-        raw: the raw folder.
-    """
+    """The folder `folder` of outputs for the raw folder `raw`."""
 
     def __init__(self, folder: Path, raw: Path) -> None:
-        self._folder, self._raw = folder, raw.resolve()
-        self._home = folder / HOME
-        # Not that of a killed combine, whose workers may still be writing.
-        self.work = self._home / "work" / f"{os.getpid()}-{time.time_ns()}"
+        self._folder, self._raw, self._home = folder, raw.resolve(), folder / HOME
+        self._work = self._home
         self._written: set[str] = set()
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep other combines out, and begin with nothing that is left of killed ones.
+    def hold(self) -> Iterator[Path]:
+        """Keep other combines out; gives a new folder for what is not finished.
 
         Raises:
             CasebookError: if another one works there, the outputs of another raw folder are there,
                 or it cannot be written to.
         """
+        works = self._home / "work"
         try:
-            self._home.mkdir(parents=True, exist_ok=True)
+            works.mkdir(parents=True, exist_ok=True)
             with (self._home / "lock").open("w") as lock:
                 self._lock(lock.fileno())
-                self._remember()
-                shutil.rmtree(self.work.parent, ignore_errors=True)
-                self.work.mkdir(parents=True)
+                self._recall()
+                # Left by a killed combine, whose workers may still be writing there.
+                shutil.rmtree(works, ignore_errors=True)
+                works.mkdir(exist_ok=True)
+                self._work = Path(tempfile.mkdtemp(dir=works))
                 try:
-                    yield
+                    yield self._work
                 finally:
-                    shutil.rmtree(self.work.parent, ignore_errors=True)
+                    shutil.rmtree(works, ignore_errors=True)
         except OSError as error:
-            raise CasebookError(
-                f"it cannot be written to: {error.strerror}",
-                file=error.filename or self._folder,
-                fix="make room, mend its permissions, or name another folder",
-            ) from error
+            fix = "make room, correct its permissions, or name another folder"
+            reason, file = f"it cannot be written to: {error.strerror}", error.filename
+            raise CasebookError(reason, file=file or self._folder, fix=fix) from error
 
     def _lock(self, file: int) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CasebookError(
-                "another `casebook combine` writes there now",
-                file=self._folder,
-                fix="wait until it has ended, or name another folder",
-            ) from error
+            reason = "another `casebook combine` writes there now"
+            fix = "wait until it has ended, or name another folder"
+            raise CasebookError(reason, file=self._folder, fix=fix) from error
 
-    def _remember(self) -> None:
-        """Read which files are ours; the first combine decides of which raw folder they are."""
+    def _recall(self) -> None:
+        """Read which files are ours."""
         known = self._home / "written.json"
-        if known.exists():
-            try:
-                content = json.loads(known.read_bytes())
-                raw, self._written = content["raw"], set(content["written"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise CasebookError(
-                    f"what combine wrote there cannot be told: {error}",
-                    file=known,
-                    fix=f"delete {self._folder}, or name another folder",
-                ) from error
-            if raw != str(self._raw):
-                raise CasebookError(
-                    f"it holds what was combined from {raw}, not from {self._raw}",
-                    file=self._folder,
-                    fix="name another folder for this one's outputs, or delete it",
-                )
+        try:
+            content = json.loads(known.read_bytes()) if known.exists() else {"raw": str(self._raw)}
+            raw, self._written = content["raw"], set(content.get("written", ()))
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"which files combine wrote there is not known: {error}"
+            fix = f"delete {self._folder}, or name another folder"
+            raise CasebookError(reason, file=known, fix=fix) from error
+        if raw != str(self._raw):
+            reason = f"it holds what was combined from {raw}, not from {self._raw}"
+            fix = "name another folder for this one's outputs, or delete it"
+            raise CasebookError(reason, file=self._folder, fix=fix)
 
     def claim(self, subfolders: Iterable[str]) -> dict[str, CasebookError]:
         """Note that the outputs of subfolders are about to be written.
 
         Returns:
-            The subfolders for which that cannot be, as a file stands in the place of an output that
-            combine has not written, with the reason.
+            Those for which that cannot be, with the reason: no file can be named after it, or one
+            that combine has not written stands in its place.
         """
         refused = {}
-        claimed = set(self._written)
         for subfolder in subfolders:
-            names = (subfolder + OUTPUT, subfolder + REJECTED)
+            names = {subfolder + OUTPUT, subfolder + REJECTED}
+            taken = [self._folder / name for name in names - self._written]
+            taken = list(filter(os.path.lexists, taken))
             if why := _unfit(subfolder):
-                refused[subfolder] = CasebookError(
-                    f"no output can be named after it: its name is {why}",
-                    file=self._raw / os.fsencode(subfolder).decode("utf-8", "backslashreplace"),
-                    fix="rename it",
-                )
-                continue
-            for name in names:
-                if name not in self._written and os.path.lexists(self._folder / name):
-                    refused[subfolder] = CasebookError(
-                        "combine has not written this file, and leaves it",
-                        file=self._folder / name,
-                        fix="move it, or name another folder",
-                    )
-            if subfolder not in refused:
-                claimed.update(names)
-        if claimed != self._written:
-            self._written = claimed
-            self._note()
+                reason = f"no output can be named after it: its name is {why}"
+                file = os.fsencode(self._raw / subfolder).decode("utf-8", "backslashreplace")
+                refused[subfolder] = CasebookError(reason, file=file, fix="rename it")
+            elif taken:
+                reason = "combine has not written this file, and leaves it"
+                fix = "move it, or name another folder"
+                refused[subfolder] = CasebookError(reason, file=taken[0], fix=fix)
+            else:
+                self._written |= names
+        self._note()
         return refused
 
-    def publish(self, subfolder: str, output: Path, rejected: Path | None) -> None:
-        """Move a subfolder's finished outputs to their places.
-
-        Args:
-            subfolder: the subfolder.
-            output: the file of records, below `work`.
-            rejected: the file of those that cannot be read; None where there are none.
-        """
+    def publish(self, subfolder: str, parts: list[tuple[Path, Converted]]) -> int:
+        """Write a subfolder's outputs from what its files became; returns the first one's size."""
+        output, rejected = self._work / OUTPUT, self._work / REJECTED
+        crc = size = 0
+        with output.open("wb") as records, rejected.open("wb") as rejects:
+            records.write(_HEADER)
+            for part, done in parts:
+                _move(part, records)
+                _move(Path(f"{part}{REJECTED}"), rejects)
+                crc = isal_zlib.crc32_combine(crc, done.crc, done.text_bytes)
+                size = (size + done.text_bytes) % (1 << 32)
+            records.write(_LAST_BLOCK + crc.to_bytes(4, "little") + size.to_bytes(4, "little"))
+            for file in (records, rejects):
+                file.flush()
+                os.fsync(file.fileno())
         place = self._folder / (subfolder + REJECTED)
-        if rejected is None:
-            place.unlink(missing_ok=True)
-        else:
+        if rejected.stat().st_size:
             rejected.replace(place)
-        output.replace(self._folder / (subfolder + OUTPUT))
+        else:
+            place.unlink(missing_ok=True)
+        return output.replace(self._folder / (subfolder + OUTPUT)).stat().st_size
 
     def discard(self, subfolder: str) -> None:
         """Remove what an earlier combine has written for a subfolder."""
         for name in {subfolder + OUTPUT, subfolder + REJECTED} & self._written:
             (self._folder / name).unlink(missing_ok=True)
 
-    def discard_others(self, subfolders: set[str]) -> list[str]:
+    def discard_others(self, subfolders: Iterable[str]) -> list[str]:
         """Remove the outputs of subfolders that are gone; returns the files' names."""
         kept = {name + end for name in subfolders for end in (OUTPUT, REJECTED)}
-        removed = []
-        for name in sorted(self._written - kept):
-            if os.path.lexists(self._folder / name):
-                (self._folder / name).unlink()
-                removed.append(name)
-        self._written = {name for name in self._written if os.path.lexists(self._folder / name)}
+        written = [name for name in self._written if os.path.lexists(self._folder / name)]
+        removed = sorted(set(written) - kept)
+        for name in removed:
+            (self._folder / name).unlink()
+        self._written = set(written) & kept
         self._note()
         return removed
 
@@ -174,3 +166,10 @@ def _unfit(subfolder: str) -> str:
         return "too long" if len((subfolder + REJECTED).encode("utf-8")) > MAX_NAME else ""
     except UnicodeEncodeError:
         return "not UTF-8"
+
+
+def _move(path: Path, file: BinaryIO) -> None:
+    """Write a file behind what another one has, and remove it."""
+    with path.open("rb") as part:
+        shutil.copyfileobj(part, file, 1 << 18)
+    path.unlink()
