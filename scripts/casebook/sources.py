@@ -1,17 +1,38 @@
-"""Which raw tables are declared: read from the dbt source YAML, the one place that says so."""
+"""Which raw tables are declared: read from the dbt source YAML, the one place that does so."""
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
+import msgspec
 import yaml
 
 from casebook.errors import CasebookError
 
-DECODINGS = ("python_literal",)
+_NAMES = "a list of names, as [one, two]"
+_WANTED = {
+    "aliases": _NAMES,
+    "decode": "one of: python_literal",
+    "encoding": "the name of an encoding, as windows-1252",
+    "fetch": "where deliveries come from, as {files: …} or {database: …}",
+    "key": _NAMES,
+    "max_bad_share": "a share from 0 to 1, as 0.1",
+    "name": "a name",
+    "path_values": _NAMES,
+    "records_at": "the name of a member, as data",
+    "required": "true or false",
+    "sheet": "the name of a sheet, as a text",
+    "skip_lines": "a number of lines, 0 or more",
+    "source": "a name",
+}
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True)
@@ -22,13 +43,13 @@ class Column:
         name: the name that the raw view shows.
         required: whether a file without this column is refused.
         aliases: other spellings that deliveries use for it.
-        decode: how its text is brought to JSON before it lands, one of `DECODINGS`, or None.
+        decode: how its text is brought to JSON before it lands, such as `python_literal`, or None.
     """
 
     name: str
     required: bool = False
     aliases: tuple[str, ...] = ()
-    decode: str | None = None
+    decode: Literal["python_literal"] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +62,14 @@ class Table:
         columns: its columns in the order of the YAML.
         key: the columns that identify a record; empty where records have no key.
         path_values: names of values that the folders below the table's carry, outermost first.
+        table_aliases: other names that databases use for the table.
+        encoding: the encoding of its text files, or None for UTF-8.
+        skip_lines: lines before the header of its CSV files.
+        records_at: the member that holds the records, where a JSON file is one object, or None.
+        sheet: the sheet of its workbooks, or None for the first.
+        max_bad_share: a file with a larger share of bad records, from 0 to 1, is refused, or None.
+        fetch: where its deliveries come from: `meta: fetch:` of the table, else of its source, as
+            it stands in the YAML; None where neither says so.
     """
 
     source: str
@@ -48,6 +77,13 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     path_values: tuple[str, ...] = ()
+    table_aliases: tuple[str, ...] = ()
+    encoding: str | None = None
+    skip_lines: Annotated[int, msgspec.Meta(ge=0)] = 0
+    records_at: str | None = None
+    sheet: str | None = None
+    max_bad_share: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    fetch: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @property
     def full_name(self) -> str:
@@ -55,12 +91,32 @@ class Table:
         return f"{self.source}.{self.name}"
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Its name and its aliases, in the order in which a database is searched for them."""
+        return (self.name, *self.table_aliases)
+
+    @property
+    def snapshot(self) -> str | None:
+        """The path under `raw/` of the snapshot of a database that `casebook fetch` writes."""
+        is_fetched = self.fetch is not None and "database" in self.fetch
+        return f"{self.source}/{self.name}/{self.name}.parquet" if is_fetched else None
+
+    @property
     def declaration(self) -> str:
         """A hash of all that decides how a file is read, so that a change of it is noticed."""
-        reading = {
+        reading: dict[str, object] = {
             "columns": [asdict(column) for column in self.columns],
             "path_values": self.path_values,
         }
+        # What is not declared is left out, so that a new kind of declaration changes no old one.
+        options = {
+            "encoding": self.encoding,
+            "skip_lines": self.skip_lines or None,
+            "records_at": self.records_at,
+            "sheet": self.sheet,
+            "max_bad_share": self.max_bad_share,
+        }
+        reading |= {name: value for name, value in options.items() if value is not None}
         canonical = json.dumps(reading, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -72,11 +128,12 @@ def read_sources(project: Path) -> dict[str, Table]:
         project: the dbt project's folder; `models/**/*__sources.yml` is read.
 
     Raises:
-        CasebookError: for YAML that does not parse, a table without columns, two columns or
-            aliases of a table that differ only in case, a column with an unknown `decode`, or a
-            table that is declared twice.
+        CasebookError: for YAML that does not parse, a table without columns, a value that is not
+            of the right kind, a table that is declared twice, or two names or aliases of tables of
+            a source, or of columns of a table, that differ only in case.
     """
     tables: dict[str, Table] = {}
+    owners: dict[tuple[str, str], str] = {}
     for path in sorted((project / "models").rglob("*__sources.yml")):
         for table in _tables_of(path):
             if table.full_name in tables:
@@ -86,65 +143,85 @@ def read_sources(project: Path) -> dict[str, Table]:
                     fix="remove one of the two declarations",
                 )
             tables[table.full_name] = table
+            for name in table.names:
+                spelling = (table.source, name.lower())
+                if spelling in owners:
+                    raise CasebookError(
+                        f"source {table.source} declares the table or alias {name} twice, for"
+                        f" {owners[spelling]} and {table.name}",
+                        file=path,
+                        fix="names of tables and aliases must differ in more than their case",
+                    )
+                owners[spelling] = table.name
     return tables
 
 
-def _tables_of(path: Path) -> list[Table]:
+def _tables_of(path: Path) -> Iterator[Table]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CasebookError(f"not valid YAML: {error}", file=path) from error
-    return [
-        _table(source["name"], entry, path)
-        for source in document.get("sources", [])
-        if _meta(source).get("raw", True)
-        for entry in source.get("tables", [])
-    ]
+    for source in document.get("sources", []):
+        meta = _meta(source)
+        if meta.get("raw", True):
+            for entry in source.get("tables") or []:
+                yield _table(path, source["name"], entry, meta.get("fetch"))
 
 
-def _table(source: str, entry: dict, path: Path) -> Table:
-    meta = _meta(entry)
-    columns = tuple(
-        Column(
-            name=column["name"],
-            required=bool(_meta(column).get("required", False)),
-            aliases=tuple(_meta(column).get("aliases", ())),
-            decode=_meta(column).get("decode"),
-        )
-        for column in entry.get("columns", [])
-    )
-    table = Table(
-        source=source,
-        name=entry["name"],
-        columns=columns,
-        key=tuple(meta.get("key", ())),
-        path_values=tuple(meta.get("path_values", ())),
-    )
-    if not columns:
-        raise CasebookError(
-            f"table {table.full_name} declares no columns",
-            file=path,
-            fix="list the columns to land under `columns:`",
-        )
+def _table(path: Path, source: str, entry: dict[str, Any], fetch: object) -> Table:
+    what = f"table {source}.{entry['name']}"
+    entries = entry.get("columns") or []
+    if not entries:
+        fix = "list the columns to land under `columns:`"
+        raise CasebookError(f"{what} declares no columns", file=path, fix=fix)
+    columns = []
     seen: set[str] = set()
-    for column in columns:
-        if column.decode is not None and column.decode not in DECODINGS:
-            raise CasebookError(
-                f"table {table.full_name} declares `decode: {column.decode}` for the column"
-                f" {column.name}",
-                file=path,
-                fix=f"leave it out, or give one of: {', '.join(DECODINGS)}",
-            )
-        for spelling in (column.name, *column.aliases):
+    for column in entries:
+        about = f"the column {column['name']} of {what}"
+        found = _convert({**_meta(column), "name": column["name"]}, Column, about, path)
+        columns.append(found)
+        for spelling in (found.name, *found.aliases):
             if spelling.lower() in seen:
                 raise CasebookError(
-                    f"table {table.full_name} declares the column or alias {spelling} twice",
+                    f"{what} declares the column or alias {spelling} twice",
                     file=path,
                     fix="names of columns and aliases must differ in more than their case",
                 )
             seen.add(spelling.lower())
-    return table
+    meta = {"fetch": fetch, **_meta(entry)}
+    meta |= {"source": source, "name": entry["name"], "table_aliases": meta.get("aliases", [])}
+    table = _convert({**meta, "columns": []}, Table, what, path)
+    return replace(table, columns=tuple(columns), encoding=_encoding(table.encoding, what, path))
 
 
-def _meta(entry: dict) -> dict:
+def _meta(entry: Mapping[str, Any]) -> dict[str, Any]:
     return (entry.get("config") or {}).get("meta") or {}
+
+
+def _convert(content: dict[str, Any], kind: type[_Kind], what: str, path: Path) -> _Kind:
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$.")
+        name = re.match(r"\w*", place)[0]  # type: ignore[index]
+        declared = name.removeprefix("table_")
+        raise CasebookError(
+            f"{what} declares `{declared}: {content[name]}`: {reason}",
+            file=path,
+            fix=f"leave it out, or give {_WANTED[declared]}",
+        ) from error
+
+
+def _encoding(name: str | None, what: str, path: Path) -> str | None:
+    """Python's name of a declared encoding; None for UTF-8."""
+    if name is None:
+        return None
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError) as error:
+        fix = f"leave it out, or give {_WANTED['encoding']}"
+        raise CasebookError(
+            f"{what} declares `encoding: {name}`, which is none", file=path, fix=fix
+        ) from error
+    found = codecs.lookup(name).name
+    return None if found == "utf-8" else found

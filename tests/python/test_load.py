@@ -17,7 +17,7 @@ from casebook.lake.layout import encode
 from casebook.load import run as load_module
 from casebook.load.run import FileResult
 from casebook.load.run import _check_counts as check_counts
-from casebook.readers.base import Desk, Raw, Reading
+from casebook.readers.base import Raw, Reading, Workspace
 from loading import SOURCES, Workshop, lines
 
 
@@ -609,8 +609,8 @@ def test_a_connection_that_duckdb_has_given_up_is_not_used_again(
     shop.write("b.jsonl", lines({"Id": 2}))
     find_reader = load_module.find_reader
 
-    def break_down(raw: Raw, desk: Desk) -> Reading:
-        desk.connection.close()
+    def break_down(raw: Raw, workspace: Workspace) -> Reading:
+        workspace.connection.close()
         raise duckdb.InternalException("INTERNAL Error: this is a test")
 
     def find(path: Path) -> object:

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from casebook.lake.quarantine import Quarantine
 from casebook.readers import delimited, delimited_land, delimited_split
-from casebook.readers.base import Desk, Raw, Text
+from casebook.readers.base import Raw, Text, Workspace
 from casebook.readers.delimited_count import DelimitedCounter
 from casebook.readers.delimited_header import DELIMITERS
 from casebook.readers.delimited_split import Splitter
@@ -539,11 +539,11 @@ def again(shop: Workshop, layout: dict, *raws: bytes) -> tuple[list[tuple], list
     work = Path(mkdtemp(dir=shop.root))
     with duckdb.connect() as connection:
         quarantine = Quarantine(work / "quarantine.jsonl")
-        desk = Desk(connection, work, work / "landed.parquet", quarantine)
+        workspace = Workspace(connection, work, work / "landed.parquet", quarantine)
         texts = [Text(7 + n, 70 + n, raw) for n, raw in enumerate(raws)]
-        landed = delimited.READER.again(table, desk, layout, texts)
+        landed = delimited.READER.again(table, workspace, layout, texts)
         rows = connection.execute(
-            f"select _source_record, Id, Amount, Note from '{desk.landed}'"
+            f"select _source_record, Id, Amount, Note from '{workspace.landed}'"
         ).fetchall()
         assert landed == len(rows)
         quarantine.write(connection, work / "rejected.parquet", "f", "h")

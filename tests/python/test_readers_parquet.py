@@ -15,7 +15,7 @@ import pytest
 from casebook.lake.quarantine import Quarantine
 from casebook.load.measure import measure
 from casebook.readers import parquet_file
-from casebook.readers.base import Desk, Raw
+from casebook.readers.base import Raw, Workspace
 from casebook.sources import Column, Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -278,7 +278,7 @@ def test_what_is_wrong_with_the_lake_is_not_blamed_on_the_file(shop: Workshop) -
     landed = shop.root / "missing" / "landed.parquet"
     with duckdb.connect() as connection, pytest.raises(duckdb.IOException):
         quarantine = Quarantine(shop.root / "quarantine.jsonl")
-        parquet_file.read(raw, Desk(connection, shop.root, landed, quarantine))
+        parquet_file.read(raw, Workspace(connection, shop.root, landed, quarantine))
 
 
 @pytest.mark.parametrize("name", ["a.parquet.gz", "a.parquet.zst", "A.PARQUET.GZ"])

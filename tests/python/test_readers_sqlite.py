@@ -13,7 +13,7 @@ import pytest
 from casebook.lake.quarantine import Quarantine
 from casebook.load.measure import measure
 from casebook.readers import sqlite_file
-from casebook.readers.base import Desk, Raw, Text
+from casebook.readers.base import Raw, Text, Workspace
 from casebook.sources import Column, Table, read_sources
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -246,8 +246,8 @@ def test_a_quarantined_row_lands_once_its_text_is_corrected(shop: Workshop) -> N
     with duckdb.connect() as connection:
         landed = shop.root / "again.parquet"
         quarantine = Quarantine(shop.root / "again.jsonl")
-        desk = Desk(connection, shop.root, landed, quarantine)
-        assert sqlite_file.READER.again(table, desk, {}, texts) == 1
+        workspace = Workspace(connection, shop.root, landed, quarantine)
+        assert sqlite_file.READER.again(table, workspace, {}, texts) == 1
         assert quarantine.count == 1
         query = "select _source_record, Id, Amount, Note from read_parquet(?)"
         found = connection.execute(query, [str(landed)]).fetchall()

@@ -22,7 +22,7 @@ from casebook.lake.layout import LedgerEntry
 from casebook.load.corrections import export_quarantine
 from casebook.load.replay import ReplayReport, replay
 from casebook.readers import choose, json_lines
-from casebook.readers.base import Desk, Text
+from casebook.readers.base import Text, Workspace
 from casebook.readers.json_judge import _judge as judge
 from casebook.sources import Table
 from loading import SOURCES, Workshop, lines
@@ -93,9 +93,9 @@ def apply(shop: Workshop, texts: dict[int, str], name: str = "a.jsonl") -> Repla
 def lenient(reads: Callable[[bytes], bytes | None]) -> Any:
     """A reader of JSON lines that mends some records itself before it reads them."""
 
-    def again(table: Table, desk: Desk, layout: dict, texts: list[Text]) -> int:
+    def again(table: Table, workspace: Workspace, layout: dict, texts: list[Text]) -> int:
         mended = [replace(text, raw=reads(text.raw) or text.raw) for text in texts]
-        return json_lines.READER.again(table, desk, layout, mended)
+        return json_lines.READER.again(table, workspace, layout, mended)
 
     return replace(json_lines.READER, again=again)
 
@@ -401,11 +401,11 @@ def test_a_reader_that_does_not_keep_count_lands_nothing(
     path = correct(shop, {3: MENDED})
     before = shop.copy_of_lake()
 
-    def again(table: Table, desk: Desk, layout: dict, texts: list[Text]) -> int:
+    def again(table: Table, workspace: Workspace, layout: dict, texts: list[Text]) -> int:
         texts = texts[1:] if fault == "loses a record" else texts
         number = 1 if fault == "takes another number" else 3
         texts = [*texts[:-1], replace(texts[-1], number=number)]
-        return json_lines.READER.again(table, desk, layout, texts)
+        return json_lines.READER.again(table, workspace, layout, texts)
 
     monkeypatch.setitem(choose.FORMATS, "json_lines", replace(json_lines.READER, again=again))
     report = replay(shop.settings, corrections=path)

@@ -22,7 +22,7 @@ from casebook.lake.quarantine import Quarantine, Quarantined, read_quarantine
 from casebook.load.corrections import Corrections
 from casebook.load.decode import decode_columns
 from casebook.load.discover import choose_tables
-from casebook.readers.base import RECORD_COLUMN, Desk, Text
+from casebook.readers.base import RECORD_COLUMN, Text, Workspace
 from casebook.readers.choose import reader_of
 from casebook.settings import Settings
 from casebook.sources import Table, read_sources
@@ -239,6 +239,14 @@ class _Refusals(Quarantine):
         self.count += 1
         self.reasons[record] = f"{reason_code}: {message}"
 
+    def add_query(self, connection: duckdb.DuckDBPyConnection, query: str) -> int:
+        rows = connection.execute(
+            f"select record, first_line, reason_code, message, raw from ({query})"
+        ).fetchall()
+        for row in rows:
+            self.add(*row)
+        return len(rows)
+
 
 def _check(given: Corrections, tables: dict[str, Table], lake: Lake) -> None:
     """Raise an error about the first line that is of no record in quarantine.
@@ -389,7 +397,7 @@ def _try_again(
             part = folder / f"{len(parts)}.parquet"
             if texts:
                 reader.again(
-                    table, Desk(bench.connection, work, part, refusals), entry.layout, texts
+                    table, Workspace(bench.connection, work, part, refusals), entry.layout, texts
                 )
                 _check_numbers(bench.connection, part, texts, refusals)
                 parts.append(part)

@@ -23,7 +23,7 @@ from casebook.load.discover import RawFile, choose_tables, find_files
 from casebook.load.measure import hash_file, measure
 from casebook.load.replay import reapply_corrections
 from casebook.readers.archives import UNREADABLE, refused
-from casebook.readers.base import Desk, Measured, Raw, Reading
+from casebook.readers.base import Measured, Raw, Reading, Workspace
 from casebook.readers.choose import find_reader
 from casebook.readers.count import Counter
 from casebook.settings import Settings
@@ -406,7 +406,7 @@ class _Loader:
         quarantine = Quarantine(folder / "quarantine.jsonl")
         prefix = landed.size_bytes if landed else None
         measuring = self._measure(file.path, before, compression, prefix, reader.counter)
-        desk = Desk(self._connect(), folder, folder / "landed.parquet", quarantine)
+        workspace = Workspace(self._connect(), folder, folder / "landed.parquet", quarantine)
         raw = Raw(
             _plainly_named(file.path, folder),
             compression,
@@ -417,11 +417,11 @@ class _Loader:
         rejected = folder / "rejected.parquet"
         try:
             with _telling_failures_apart(measuring):
-                reading = reader.read(raw, desk)
-                decode_columns(desk.connection, folder, desk.landed, file.table)
+                reading = reader.read(raw, workspace)
+                decode_columns(workspace.connection, folder, workspace.landed, file.table)
                 measured = measuring.result()
                 quarantined = quarantine.write(
-                    desk.connection, rejected, file.source_file, measured.file_hash
+                    workspace.connection, rejected, file.source_file, measured.file_hash
                 )
         finally:
             _wait(measuring)
@@ -451,12 +451,12 @@ class _Loader:
             replaced_files=_replaced(landed, loaded_at),
         )
         home = self.lake.landed_folder(table.source, table.name, file.source_file)
-        entry.landed_file = self.lake.place(desk.landed, home / name)
+        entry.landed_file = self.lake.place(workspace.landed, home / name)
         if quarantined:
             home = self.lake.rejected_folder(table.source, table.name, file.source_file)
             entry.rejected_file = self.lake.place(rejected, home / name)
         with _telling_failures_apart(measuring):
-            return reapply_corrections(self.lake, entry, table, desk.connection, folder)
+            return reapply_corrections(self.lake, entry, table, workspace.connection, folder)
 
     def _measure(
         self,

@@ -61,7 +61,7 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Workspace:
     """Where a reader works.
 
     Attributes:
@@ -122,13 +122,13 @@ class Reader:
         texts: the number and the bytes of each record of a file, in order, good or bad.
         again: reads records by themselves, without their file: lands those that can be read, each
             with its number in `_source_record`, puts the others into quarantine, and returns how
-            many landed. Takes the declared table, the desk, the file's `Reading.layout` and the
+            many landed. Takes the declared table, the workspace, `Reading.layout` and the
             records.
         counter: makes what counts the file's text in the independent pass.
     """
 
     format: str
-    read: Callable[[Raw, Desk], Reading]
+    read: Callable[[Raw, Workspace], Reading]
     texts: Callable[[Raw], Iterator[tuple[int, bytes]]]
-    again: Callable[[Table, Desk, dict[str, Any], Sequence[Text]], int]
+    again: Callable[[Table, Workspace, dict[str, Any], Sequence[Text]], int]
     counter: Callable[[], Counter] = Counter

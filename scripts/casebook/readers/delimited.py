@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from casebook.errors import Refused
 from casebook.readers.archives import open_text
-from casebook.readers.base import Desk, Raw, Reader, Reading, Text
+from casebook.readers.base import Raw, Reader, Reading, Text, Workspace
 from casebook.readers.delimited_count import DelimitedCounter
 from casebook.readers.delimited_header import Header, find_header, match_columns, split
 from casebook.readers.delimited_land import LARGE_FILE, land_at_once, land_one_by_one
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _BLANK_LINES = (b"\n", b"\r\n")
 
 
-def read(raw: Raw, desk: Desk) -> Reading:
+def read(raw: Raw, workspace: Workspace) -> Reading:
     """Land a file of delimited text.
 
     DuckDB reads it at once, if an independent pass finds nothing that DuckDB may take otherwise
@@ -39,11 +39,11 @@ def read(raw: Raw, desk: Desk) -> Reading:
     columns = match_columns(raw.table, header.names)
     is_large = raw.path.stat().st_size >= LARGE_FILE
     if is_large or _count_plain(raw, header) is not None:
-        landed = land_at_once(raw, desk, header, columns)
+        landed = land_at_once(raw, workspace, header, columns)
         if landed is not None and landed == _count_plain(raw, header):
             return Reading(landed, landed, columns.ignored, header.layout)
     with _split(raw, header) as records:
-        landed = land_one_by_one(raw.table, desk, header, columns, islice(records, 1, None))
+        landed = land_one_by_one(raw.table, workspace, header, columns, islice(records, 1, None))
     lines = raw.measured().text.lines
     if records.lines != lines:
         raise Refused(f"{lines} lines were counted, but the records found have {records.lines}")
@@ -91,7 +91,9 @@ def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
             yield record.number, record.raw
 
 
-def land_again(table: Table, desk: Desk, layout: dict[str, Any], texts: Sequence[Text]) -> int:
+def land_again(
+    table: Table, workspace: Workspace, layout: dict[str, Any], texts: Sequence[Text]
+) -> int:
     """Land delimited records by themselves (`Reader.again`), each split as in its file.
 
     The header is matched anew, so that an alias counts that was declared since. A required column
@@ -100,7 +102,7 @@ def land_again(table: Table, desk: Desk, layout: dict[str, Any], texts: Sequence
     header = Header(layout["delimiter"], tuple(layout["header"]))
     columns = match_columns(table, header.names)
     records = (_split_again(header, text) for text in texts)
-    return land_one_by_one(table, desk, header, columns, records)
+    return land_one_by_one(table, workspace, header, columns, records)
 
 
 def _split_again(header: Header, text: Text) -> Record:

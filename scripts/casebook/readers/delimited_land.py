@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from casebook.errors import Refused
-from casebook.readers.base import RECORD_COLUMN, Desk, Raw
+from casebook.readers.base import RECORD_COLUMN, Raw, Workspace
 from casebook.readers.delimited_header import Columns, Header
 from casebook.readers.delimited_split import Record
 from casebook.sql import quote_name, quote_text
@@ -26,7 +26,7 @@ _ROW_GROUP_BYTES = 32 << 20
 _SMALLEST_LINE_LIMIT = 1 << 20
 
 
-def land_at_once(raw: Raw, desk: Desk, header: Header, columns: Columns) -> int | None:
+def land_at_once(raw: Raw, workspace: Workspace, header: Header, columns: Columns) -> int | None:
     """Let DuckDB read and write the whole file.
 
     A large file is read before it is known to be clean, in a database of its own: on some bad
@@ -46,14 +46,18 @@ def land_at_once(raw: Raw, desk: Desk, header: Header, columns: Columns) -> int 
         )
     """
     try:
-        with _like(desk.connection) if is_large else nullcontext(desk.connection) as connection:
-            return _copy(connection, query, desk.landed, _ROWS)
+        with (
+            _like(workspace.connection)
+            if is_large
+            else nullcontext(workspace.connection) as connection
+        ):
+            return _copy(connection, query, workspace.landed, _ROWS)
     except duckdb.Error:
         return None
 
 
 def land_one_by_one(
-    table: Table, desk: Desk, header: Header, columns: Columns, records: Iterable[Record]
+    table: Table, workspace: Workspace, header: Header, columns: Columns, records: Iterable[Record]
 ) -> int:
     """Put the bad records into quarantine, and land the good ones.
 
@@ -61,7 +65,7 @@ def land_one_by_one(
 
     Args:
         table: the declaration.
-        desk: where to work.
+        workspace: where to work.
         header: the records' delimiter and header.
         columns: which of their fields are to be landed.
         records: the records, without the header.
@@ -74,7 +78,7 @@ def land_one_by_one(
     """
     import duckdb
 
-    spool = _spool_good(desk, header.delimiter, records)
+    spool = _spool_good(workspace, header.delimiter, records)
     limit = max(_SMALLEST_LINE_LIMIT, spool.longest + 1)
     query = f"""
         select {_columns(table, columns)}, n as {RECORD_COLUMN}
@@ -86,7 +90,7 @@ def land_one_by_one(
     """
     rows = max(2048, min(_ROWS, _ROW_GROUP_BYTES * spool.records // max(spool.size, 1)))
     try:
-        landed = _copy(desk.connection, query, desk.landed, rows)
+        landed = _copy(workspace.connection, query, workspace.landed, rows)
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise Refused(f"a record cannot be landed: {str(error).splitlines()[0]}") from error
     if landed != spool.records:
@@ -114,14 +118,14 @@ class _Spool:
     is_one_line_each: bool = True
 
 
-def _spool_good(desk: Desk, delimiter: str, records: Iterable[Record]) -> _Spool:
+def _spool_good(workspace: Workspace, delimiter: str, records: Iterable[Record]) -> _Spool:
     """Write the good ones of the records into a spool, and put the others into quarantine."""
-    spool, separator = _Spool(desk.folder / "good.csv"), delimiter.encode()
+    spool, separator = _Spool(workspace.folder / "good.csv"), delimiter.encode()
     with spool.path.open("wb") as file:
         for record in records:
             payload = record.payload
             if payload is None:
-                desk.quarantine.add(
+                workspace.quarantine.add(
                     record.number,
                     record.first_line,
                     record.reason_code or "",

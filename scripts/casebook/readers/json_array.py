@@ -11,7 +11,7 @@ from pathlib import Path
 
 from casebook.errors import Refused
 from casebook.readers.archives import open_text
-from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading
+from casebook.readers.base import MAX_RECORD_BYTES, Raw, Reader, Reading, Workspace
 from casebook.readers.json_ahead import Ahead
 from casebook.readers.json_judge import Record
 from casebook.readers.json_land import (
@@ -32,7 +32,7 @@ _OPENED_BY = {"]": "[", "}": "{"}
 _BROKEN = -1
 
 
-def read(raw: Raw, desk: Desk) -> Reading:
+def read(raw: Raw, workspace: Workspace) -> Reading:
     """Land a file that holds one JSON array; a record's number is its place in the array.
 
     DuckDB reads it at once where the text ends in `]` and no row came out empty, as a bare `null`
@@ -42,13 +42,13 @@ def read(raw: Raw, desk: Desk) -> Reading:
     Raises:
         Refused: if no record has a required column, or a record is too long.
     """
-    keys = find_keys(raw, desk, _FORM, elements(raw.path, raw.compression))
-    landed = land_at_once(raw, desk, _FORM, keys)
+    keys = find_keys(raw, workspace, _FORM, elements(raw.path, raw.compression))
+    landed = land_at_once(raw, workspace, _FORM, keys)
     ends_well = raw.measured().text.last_byte == b"]"
-    if landed is not None and ends_well and not count_empty_rows(raw, desk):
+    if landed is not None and ends_well and not count_empty_rows(raw, workspace):
         return Reading(landed, landed, keys.ignored)
     counted = _Counted(elements(raw.path, raw.compression))
-    landed = land_one_by_one(desk, counted, keys)
+    landed = land_one_by_one(workspace, counted, keys)
     return Reading(counted.count, landed, keys.ignored)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from casebook.errors import Refused
-from casebook.readers.base import RECORD_COLUMN, Desk, Raw, Text
+from casebook.readers.base import RECORD_COLUMN, Raw, Text, Workspace
 from casebook.readers.json_judge import Record, ask, judge_all
 from casebook.readers.json_keys import SAMPLE_RECORDS, Keys, match_keys
 from casebook.sql import quote_name, quote_text
@@ -26,14 +26,14 @@ _SMALLEST_OBJECT_LIMIT = 16 << 20
 _ROW_GROUP_BYTES = 32 << 20
 
 
-def find_keys(raw: Raw, desk: Desk, form: str, records: Iterable[Record]) -> Keys:
+def find_keys(raw: Raw, workspace: Workspace, form: str, records: Iterable[Record]) -> Keys:
     """Match the keys of a file's first records to the declared columns.
 
     DuckDB looks at larger files; where it cannot, and for small ones, Python does.
 
     Args:
         raw: the file.
-        desk: where to work.
+        workspace: where to work.
         form: DuckDB's word for the format, `newline_delimited` or `array`.
         records: the file's records, not judged yet.
 
@@ -44,7 +44,7 @@ def find_keys(raw: Raw, desk: Desk, form: str, records: Iterable[Record]) -> Key
 
     if raw.path.stat().st_size >= SMALL_FILE:
         try:
-            row = desk.connection.execute(
+            row = workspace.connection.execute(
                 f"""
                 select
                     count(*) filter (where json_type(json) = 'OBJECT'),
@@ -59,11 +59,11 @@ def find_keys(raw: Raw, desk: Desk, form: str, records: Iterable[Record]) -> Key
                 return match_keys(raw.table, row[1] or [], row[0])
         except duckdb.Error:
             pass
-    objects, found = _look_at(islice(records, SAMPLE_RECORDS), desk)
+    objects, found = _look_at(islice(records, SAMPLE_RECORDS), workspace)
     return match_keys(raw.table, found, objects)
 
 
-def _look_at(records: Iterable[Record], desk: Desk) -> tuple[int, set[str]]:
+def _look_at(records: Iterable[Record], workspace: Workspace) -> tuple[int, set[str]]:
     """How many of the records are objects, and their keys."""
     objects, found = 0, set()
     doubtful: list[str] = []
@@ -79,31 +79,31 @@ def _look_at(records: Iterable[Record], desk: Desk) -> tuple[int, set[str]]:
             doubtful.append(text)
             size += len(text)
             if size > _DOUBTFUL_BYTES:
-                objects += _add_opinions(doubtful, desk, found)
+                objects += _add_opinions(doubtful, workspace, found)
                 doubtful, size = [], 0
             continue
         if isinstance(value, dict):
             objects += 1
             found.update(value)
-    return objects + _add_opinions(doubtful, desk, found), found
+    return objects + _add_opinions(doubtful, workspace, found), found
 
 
-def _add_opinions(texts: list[str], desk: Desk, found: set[str]) -> int:
+def _add_opinions(texts: list[str], workspace: Workspace, found: set[str]) -> int:
     objects = [
         opinion
-        for opinion in ask(texts, desk.connection, desk.folder)
+        for opinion in ask(texts, workspace.connection, workspace.folder)
         if opinion is not None and opinion.kind == "OBJECT"
     ]
     found.update(*(opinion.keys for opinion in objects))
     return len(objects)
 
 
-def land_at_once(raw: Raw, desk: Desk, form: str, keys: Keys) -> int | None:
+def land_at_once(raw: Raw, workspace: Workspace, form: str, keys: Keys) -> int | None:
     """Let DuckDB read and write the whole file.
 
     Args:
         raw: the file.
-        desk: where to work.
+        workspace: where to work.
         form: DuckDB's word for the format, `newline_delimited` or `array`.
         keys: the file's keys.
 
@@ -122,28 +122,28 @@ def land_at_once(raw: Raw, desk: Desk, form: str, keys: Keys) -> int | None:
         from read_json({_whole_file(raw, form)}, records = true, columns = {{{types}}})
     """
     try:
-        return _copy(desk.connection, query, desk.landed, 122880)
+        return _copy(workspace.connection, query, workspace.landed, 122880)
     except duckdb.Error:
         return None
 
 
-def count_empty_rows(raw: Raw, desk: Desk) -> int:
+def count_empty_rows(raw: Raw, workspace: Workspace) -> int:
     """Landed rows without a value in any column: DuckDB takes a bare `null` for such a record."""
     tests = " and ".join(f"{quote_name(column.name)} is null" for column in raw.table.columns)
-    row = desk.connection.execute(
-        f"select count(*) from read_parquet({quote_text(desk.landed)}) where {tests}"
+    row = workspace.connection.execute(
+        f"select count(*) from read_parquet({quote_text(workspace.landed)}) where {tests}"
     ).fetchone()
     return row[0] if row else 0
 
 
-def land_one_by_one(desk: Desk, records: Iterable[Record], keys: Keys) -> int:
+def land_one_by_one(workspace: Workspace, records: Iterable[Record], keys: Keys) -> int:
     """Judge each record, put the bad ones into quarantine and land the others.
 
     The good ones are handed to DuckDB as they stand in the file, so that their values land exactly
     as they would from a clean file.
 
     Args:
-        desk: where to work.
+        workspace: where to work.
         records: the file's records, not judged yet.
         keys: the file's keys.
 
@@ -155,13 +155,13 @@ def land_one_by_one(desk: Desk, records: Iterable[Record], keys: Keys) -> int:
     """
     import duckdb
 
-    spool = desk.folder / "good.jsonl"
+    spool = workspace.folder / "good.jsonl"
     good, size, longest = 0, 0, 0
     with spool.open("wb") as file:
-        opinions = partial(ask, connection=desk.connection, folder=desk.folder)
+        opinions = partial(ask, connection=workspace.connection, folder=workspace.folder)
         for record in judge_all(records, keys, opinions):
             if record.payload is None:
-                desk.quarantine.add(
+                workspace.quarantine.add(
                     record.number,
                     record.first_line,
                     record.reason_code or "not_json",
@@ -187,7 +187,7 @@ def land_one_by_one(desk: Desk, records: Iterable[Record], keys: Keys) -> int:
     """
     rows = max(2048, min(122880, _ROW_GROUP_BYTES * good // max(size, 1)))
     try:
-        landed = _copy(desk.connection, query, desk.landed, rows)
+        landed = _copy(workspace.connection, query, workspace.landed, rows)
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise Refused(f"a record cannot be landed: {str(error).splitlines()[0]}") from error
     if landed != good:
@@ -196,16 +196,18 @@ def land_one_by_one(desk: Desk, records: Iterable[Record], keys: Keys) -> int:
     return landed
 
 
-def land_again(table: Table, desk: Desk, layout: dict[str, Any], texts: Sequence[Text]) -> int:
+def land_again(
+    table: Table, workspace: Workspace, layout: dict[str, Any], texts: Sequence[Text]
+) -> int:
     """Land JSON records by themselves (`Reader.again`): each is judged as in its file.
 
     Their keys are matched anew, so that an alias counts that was declared since. A required column
     may be missing: that is a question about a file, and staging rejects such a record.
     """
     records = [Record(text.number, text.first_line, text.raw) for text in texts]
-    _, found = _look_at(records, desk)
+    _, found = _look_at(records, workspace)
     keys = match_keys(table, found, objects=0)
-    return land_one_by_one(desk, records, keys)
+    return land_one_by_one(workspace, records, keys)
 
 
 def _whole_file(raw: Raw, form: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from casebook.errors import Refused
 from casebook.readers.archives import open_text
-from casebook.readers.base import MAX_RECORD_BYTES, Desk, Raw, Reader, Reading
+from casebook.readers.base import MAX_RECORD_BYTES, Raw, Reader, Reading, Workspace
 from casebook.readers.json_judge import Record
 from casebook.readers.json_land import (
     SMALL_FILE,
@@ -111,7 +111,7 @@ def _check_length(length: int, line: int) -> None:
         )
 
 
-def read(raw: Raw, desk: Desk) -> Reading:
+def read(raw: Raw, workspace: Workspace) -> Reading:
     """Land a file of JSON lines.
 
     DuckDB reads it at once, if the rows landed are as many as the lines that an independent pass
@@ -121,23 +121,23 @@ def read(raw: Raw, desk: Desk) -> Reading:
     Raises:
         Refused: if no record has a required column, or a line is too long.
     """
-    keys = find_keys(raw, desk, _FORM, _Lines(raw.path, raw.compression))
-    landed = land_at_once(raw, desk, _FORM, keys)
+    keys = find_keys(raw, workspace, _FORM, _Lines(raw.path, raw.compression))
+    landed = land_at_once(raw, workspace, _FORM, keys)
     lines = raw.measured().text.lines
-    if landed is not None and _is_whole(raw, desk, landed, lines):
+    if landed is not None and _is_whole(raw, workspace, landed, lines):
         return Reading(landed, landed, keys.ignored)
     records = _Lines(raw.path, raw.compression)
-    landed = land_one_by_one(desk, records, keys)
+    landed = land_one_by_one(workspace, records, keys)
     return Reading(lines - records.blank, landed, keys.ignored)
 
 
-def _is_whole(raw: Raw, desk: Desk, landed: int, lines: int) -> bool:
+def _is_whole(raw: Raw, workspace: Workspace, landed: int, lines: int) -> bool:
     """Whether DuckDB landed every line that is not blank, and none that is not an object.
 
     Numbers of rows tell that of most large files; else, the lines are looked at.
     """
     is_large = raw.measured().size_bytes >= SMALL_FILE
-    if is_large and landed == lines and not count_empty_rows(raw, desk):
+    if is_large and landed == lines and not count_empty_rows(raw, workspace):
         return True
     blank = nulls = 0
     with open_text(raw.path, raw.compression) as text:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from casebook.errors import Refused
-from casebook.readers.base import RECORD_COLUMN, Desk, Raw, Reader, Reading
+from casebook.readers.base import RECORD_COLUMN, Raw, Reader, Reading, Workspace
 from casebook.readers.columns import Columns, NoText, match_columns, row_as_json, why_bad_bytes
 from casebook.readers.json_land import land_again
 from casebook.sql import quote_name, quote_text
@@ -28,7 +28,7 @@ _MOST_ROWS = 122880
 _FEWEST_ROWS = 2048
 
 
-def read(raw: Raw, desk: Desk) -> Reading:
+def read(raw: Raw, workspace: Workspace) -> Reading:
     """Land a Parquet file; a record's number is its place in the file.
 
     The count of records is the one in the file's footer. Columns of bytes land as text; a record
@@ -40,18 +40,18 @@ def read(raw: Raw, desk: Desk) -> Reading:
     """
     import duckdb
 
-    source = _open(desk.connection, raw.path)
+    source = _open(workspace.connection, raw.path)
     with source.telling_failures():
         columns = match_columns(raw.table, source.names)
         records = source.count()
         try:
-            landed = _land(source, columns, desk, bad=[])
+            landed = _land(source, columns, workspace, bad=[])
         except duckdb.ConversionException:
             bad = [place for place in columns.read.values() if source.types[place] == "BLOB"]
             if not bad:
                 raise
-            _quarantine(source, bad, desk)
-            landed = _land(source, columns, desk, bad)
+            _quarantine(source, bad, workspace)
+            landed = _land(source, columns, workspace, bad)
     return Reading(records, landed, columns.ignored)
 
 
@@ -210,13 +210,13 @@ def _why_damaged(error: Exception) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def _land(source: _Source, columns: Columns, desk: Desk, bad: list[int]) -> int:
+def _land(source: _Source, columns: Columns, workspace: Workspace, bad: list[int]) -> int:
     """Let DuckDB read and write the file.
 
     Args:
         source: the file.
         columns: where it has the declared columns.
-        desk: where to work.
+        workspace: where to work.
         bad: columns of bytes; records with bytes in them that are not UTF-8 are left out.
 
     Returns:
@@ -230,23 +230,25 @@ def _land(source: _Source, columns: Columns, desk: Desk, bad: list[int]) -> int:
     if bad:
         rows, number = f"{_numbered(source)} where not {_is_bad(bad)}", "n"
     query = f"select {', '.join(values)}, {number} as {RECORD_COLUMN} from {rows}"
-    written = desk.connection.execute(
-        f"copy ({query}) to {quote_text(desk.landed)}"
+    written = workspace.connection.execute(
+        f"copy ({query}) to {quote_text(workspace.landed)}"
         f" (format parquet, compression zstd, row_group_size {source.rows_per_group()})"
     ).fetchone()
     return written[0] if written else 0
 
 
-def _quarantine(source: _Source, bad: list[int], desk: Desk) -> None:
+def _quarantine(source: _Source, bad: list[int], workspace: Workspace) -> None:
     """Put the records with bytes that are not UTF-8 into quarantine, with all their columns."""
-    found = desk.connection.execute(
+    found = workspace.connection.execute(
         f"select n, {source.all_values} from {_numbered(source)} where {_is_bad(bad)}"
     )
     while row := found.fetchone():
         number, values = row[0], row[1:]
         reasons = (why_bad_bytes(source.names[p], values[p]) for p in bad if values[p] is not None)
         why = next(filter(None, reasons))
-        desk.quarantine.add(number, number, "bad_bytes", why, row_as_json(source.names, values))
+        workspace.quarantine.add(
+            number, number, "bad_bytes", why, row_as_json(source.names, values)
+        )
 
 
 def _numbered(source: _Source) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from casebook.errors import Refused
 from casebook.readers.archives import UNREADABLE, refused
-from casebook.readers.base import MAX_RECORD_BYTES, RECORD_COLUMN, Desk, Raw, Reader, Reading
+from casebook.readers.base import MAX_RECORD_BYTES, RECORD_COLUMN, Raw, Reader, Reading, Workspace
 from casebook.readers.columns import (
     Columns,
     NoText,
@@ -66,7 +66,7 @@ def find_table(names: Sequence[str], declared: str) -> str | None:
     return min(same, key=lambda name: (name != declared, name)) if same else None
 
 
-def read(raw: Raw, desk: Desk) -> Reading:
+def read(raw: Raw, workspace: Workspace) -> Reading:
     """Land one table of a database; a record's number is its place in the order of the rowid.
 
     The rows are handed to DuckDB as JSON. Their count is that of SQLite's own `count(*)`, which
@@ -79,14 +79,16 @@ def read(raw: Raw, desk: Desk) -> Reading:
         source = _Source(database, _table_of(raw, database))
         with source.telling_failures():
             columns = match_columns(raw.table, source.columns)
-            spool = _spool_clean(source, columns, desk) or _spool_all(source, columns, desk)
+            spool = _spool_clean(source, columns, workspace) or _spool_all(
+                source, columns, workspace
+            )
             records = source.count()
     if spool.records != records:
         raise Refused(
             f"its table {source.table} is damaged: it has {spool.records:,} rows, but its index"
             f" has {records:,}; have it delivered again"
         )
-    return Reading(records, _land(spool, columns, desk), columns.ignored)
+    return Reading(records, _land(spool, columns, workspace), columns.ignored)
 
 
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
@@ -236,11 +238,11 @@ class _Spool:
         self.longest = max(self.longest, longest)
 
 
-def _spool_clean(source: _Source, columns: Columns, desk: Desk) -> _Spool | None:
+def _spool_clean(source: _Source, columns: Columns, workspace: Workspace) -> _Spool | None:
     """Spool a table all of whose text is UTF-8; None where it is not."""
     places = range(len(source.columns)) if source.is_view else list(columns.read.values())
     names = [source.columns[place] for place in places]
-    with _Spool(desk.folder / "rows.json", places) as spool:
+    with _Spool(workspace.folder / "rows.json", places) as spool:
         try:
             for _, rows in source.pieces(names, keep_bytes=False):
                 spool.add(rows)
@@ -249,17 +251,17 @@ def _spool_clean(source: _Source, columns: Columns, desk: Desk) -> _Spool | None
     return spool
 
 
-def _spool_all(source: _Source, columns: Columns, desk: Desk) -> _Spool:
+def _spool_all(source: _Source, columns: Columns, workspace: Workspace) -> _Spool:
     """Spool the good rows of a table, and put the others into quarantine with all their columns."""
     places = list(columns.read.values())
     names = [source.columns[place] for place in places]
-    with _Spool(desk.folder / "rows.json", places) as spool:
+    with _Spool(workspace.folder / "rows.json", places) as spool:
         for first, rows in source.pieces(source.columns, keep_bytes=True):
             chosen = [[row[place] for place in places] for row in rows]
             for bad in spool.add_good(chosen):
                 why = _why_bad(chosen[bad], names)
                 whole = row_as_json(source.columns, rows[bad])
-                desk.quarantine.add(first + bad, first + bad, "bad_bytes", why, whole)
+                workspace.quarantine.add(first + bad, first + bad, "bad_bytes", why, whole)
     return spool
 
 
@@ -271,7 +273,7 @@ def _why_bad(values: Sequence[object], names: Sequence[str]) -> str:
     return ""
 
 
-def _land(spool: _Spool, columns: Columns, desk: Desk) -> int:
+def _land(spool: _Spool, columns: Columns, workspace: Workspace) -> int:
     """Let DuckDB write the spooled rows; returns how many it wrote."""
     value_of = {place: f"r[{n}]" for n, place in enumerate(spool.places, 1)}
     values = [
@@ -289,12 +291,13 @@ def _land(spool: _Spool, columns: Columns, desk: Desk) -> int:
         rows = f"(select r, row_number() over () as n from {rows}) where r is not null"
     good = spool.records - spool.bad
     group = max(2048, min(122880, _ROW_GROUP_BYTES * good // max(spool.size, 1)))
-    written = desk.connection.execute(
+    written = workspace.connection.execute(
         f"""
         copy (
             select {", ".join(values)}, {"n" if spool.bad else "null::bigint"} as {RECORD_COLUMN}
             from {rows}
-        ) to {quote_text(desk.landed)} (format parquet, compression zstd, row_group_size {group})
+        ) to {quote_text(workspace.landed)}
+        (format parquet, compression zstd, row_group_size {group})
         """
     ).fetchone()
     landed = written[0] if written else 0
