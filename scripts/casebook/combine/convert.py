@@ -14,12 +14,12 @@ from pathlib import Path
 from isal import isal_zlib
 
 from casebook.combine.delimited import read_delimited
-from casebook.combine.json_records import read_json_array, read_json_lines
-from casebook.combine.text import Bad, Converted, Good
+from casebook.combine.json_records import read_elements, read_json_lines
+from casebook.combine.records import Bad, Converted, Good
 from casebook.errors import Refused
-from casebook.readers.archives import UNREADABLE, open_text, refused
+from casebook.readers.archives import UNREADABLE, open_utf8, refused
 from casebook.readers.choose import find_reader
-from casebook.readers.delimited_header import guess_header
+from casebook.readers.header import guess_header
 
 # Four times as fast as zlib's level 1, and smaller. The level above gives other bytes on processors
 # with AVX-512 than on those without; this one the same on all that have SSE4.2.
@@ -65,9 +65,9 @@ def convert(path: str, source_file: str, target: str, skip_bad: bool) -> Convert
 def _read(path: Path) -> Iterator[Good | Bad]:
     try:
         reader, compression = find_reader(path)
-        with open_text(path, compression) as text:
-            if reader.format == "json_array":
-                yield from read_json_array(path, compression)
+        with open_utf8(path, compression) as text:
+            if reader.format in ("json_array", "json_objects"):
+                yield from read_elements(text)
             elif reader.format == "json_lines":
                 yield from read_json_lines(text)
             elif reader.format != "delimited":

@@ -1,8 +1,8 @@
 """The records of delimited text as lines of JSON.
 
-A column is of numbers if all values in the file's first rows (`FIRST_ROWS`, or `FIRST_BYTES` of
-values) are empty or numbers of JSON as they stand, which `007`, `+5`, `.5` and `1,5` are not. An
-empty value is null. A later value of such a column that is no number is written as a string.
+A column is of numbers if all values in the file's first rows (1,000, or 1 MiB of text) are empty or
+numbers of JSON as they stand, which `007`, `+5`, `.5` and `1,5` are not. An empty value is null. A
+later value of such a column that is no number is written as a string.
 """
 
 from __future__ import annotations
@@ -10,26 +10,23 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from io import StringIO
-from itertools import accumulate, chain
+from collections.abc import Iterator
 from typing import BinaryIO
 
-from casebook.combine.text import Bad, Good, find_bad_byte, line_blocks
+import msgspec
+
+from casebook.combine.records import Bad, Good, find_bad_byte, split
 from casebook.errors import Refused
 from casebook.readers.base import MAX_RECORD_BYTES
-from casebook.readers.delimited_header import Header
+from casebook.readers.header import Header
 
-FIRST_ROWS = 1000
-FIRST_BYTES = 1 << 20
-_BATCH = 500
-# A quote that does not close within so many blocks of text, 1 MiB, is taken for a stray one.
-_MAX_QUOTE_BLOCKS = 16
-_NUMBER = re.compile(r"[ \t]*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[ \t]*")
+FIRST_ROWS, FIRST_BYTES = 1000, 1 << 20
+_NUMBER = r"[ \t]*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[ \t]*"
+_is_number = re.compile(_NUMBER).fullmatch
+_numbers = msgspec.json.Decoder(list[float]).decode
 _ESCAPED = re.compile(r'[\x00-\x1f"\\]')
-# No text that was decoded has it, not even one of bytes that are not UTF-8.
-_BETWEEN = "\ud800"
+# No text has them. One stands for a carriage return, which `csv` does not take outside quotes.
+_BETWEEN, _RETURN = "\ud801", "\ud80d"
 csv.field_size_limit(MAX_RECORD_BYTES)
 
 
@@ -37,151 +34,99 @@ def read_delimited(text: BinaryIO, header: Header) -> Iterator[Good | Bad]:
     """The records of a delimited file.
 
     Args:
-        text: the file's text from its header on, as UTF-8.
-        header: its delimiter, its columns' names and the line that it begins in.
+        text: the file's text, as UTF-8.
+        header: what its beginning says of it.
 
     Raises:
         Refused: if the header cannot be read, or names a column twice.
     """
-    names = header.names[: -1 if header.names[1:] and not header.names[-1] else None]
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
-        name = json.dumps(name, ensure_ascii=False)
-        why = f"{count} columns that are called {name}; give each a name of its own"
-        raise Refused(f"line {header.first_line}: the header has {why}")
-    pieces = _Records(text, header, len(names)).read()
-    first, size = list[list[str]](), 0
-    for piece in pieces:
+    names = header.names[:-1] if header.has_extra else header.names
+    if twice := [name for name in names if names.count(name) > 1]:
+        shown = json.dumps(twice[0], ensure_ascii=False)
+        raise Refused(f"several columns are called {shown}; give each a name of its own")
+    keys = (json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in names)
+    line = "{" + ",".join(key + ":%s" for key in keys) + "}\n"
+    held, size, are_numbers = list[list[str]](), 0, list[bool]()
+    for piece, piece_size in _read(text, header, len(names)):
         if isinstance(piece, Bad):
-            if not piece.number:
-                raise Refused(
-                    f"line {piece.first_line}: the header cannot be read: {piece.message}"
-                )
             yield piece
             continue
-        first += piece
-        size += sum(map(_size, piece))
-        if len(first) > FIRST_ROWS or size - sum(map(_size, first[:1])) > FIRST_BYTES:
-            break
-    lines = _Lines(names, first[1:])
-    for piece in chain([first[1:]], pieces):
-        yield piece if isinstance(piece, Bad) else Good(len(piece), lines.write(piece))
-
-
-def _size(row: list[str]) -> int:
-    return len("".join(row).encode())
-
-
-class _Records:
-    """The records of a delimited text, its header first: good ones in lists, and bad ones."""
-
-    def __init__(self, text: BinaryIO, header: Header, columns: int) -> None:
-        self._blocks, self._header, self._columns = line_blocks(text), header, columns
-        delimiter = re.escape(header.delimiter)
-        field = rf'(?:"(?:[^"]|"")*+"|(?!")[^{delimiter}\r\n]*+){delimiter}'
-        self._whole_fields = re.compile(f"(?:{field})*+")
-        # Lines that are held, those of the record being read, and the blocks that it is in.
-        self._lines, self._taken, self._blocks_taken = deque[str](), list[str](), 0
-        self._has_bad_bytes = False
-
-    def read(self) -> Iterator[list[list[str]] | Bad]:
-        """Take one record after another."""
-        rows, number, line = list[list[str]](), 0, 1
-        reader = self._reader()
-        while True:
-            self._taken, self._blocks_taken, reason = [], 0, None
-            try:
-                row = next(reader, None)
-                if row is None:
-                    break
-            except csv.Error as error:
-                row, reason = [""], self._put_back("end of data" in str(error))
-                reader = self._reader()
-            if row and (bad := self._check(row, reason)):
-                yield rows
-                yield Bad(number, line, *bad)
-                rows = []
-            elif row:
-                rows.append(row)
-                if len(rows) >= _BATCH:
-                    yield rows
-                    rows = []
-            number += bool(row)
-            line += len(self._taken)
-        yield rows
-
-    def _reader(self) -> Iterator[list[str]]:
-        return csv.reader(self._take(), delimiter=self._header.delimiter, strict=True)
-
-    def _take(self) -> Iterator[str]:
-        while True:
-            while self._lines:
-                line = self._lines.popleft()
-                self._taken.append(line)
-                yield line
-            block = next(self._blocks, None) if self._blocks_taken < _MAX_QUOTE_BLOCKS else None
-            if block is None:
-                return
-            text = block.decode("utf-8", "surrogateescape")
-            self._has_bad_bytes |= find_bad_byte(block) != ""
-            self._lines.extend(StringIO(text, newline=""))
-            self._blocks_taken += 1
-
-    def _put_back(self, is_open: bool) -> tuple[str, str]:
-        """End a record with the line in which its faulty quote opens; what is wrong with that."""
-        text = "".join(self._taken)
-        match = self._whole_fields.match(text)
-        opens, end = match.end() if match else 0, len(text) - len(self._taken[-1])
-        while end > opens:
-            self._lines.appendleft(self._taken.pop())
-            end -= len(self._taken[-1])
-        if is_open:
-            return "unclosed_quote", "a quote is not closed within 1 MiB"
-        return "text_after_quote", "text follows a closing quote"
-
-    def _check(self, row: list[str], reason: tuple[str, str] | None) -> tuple[bytes, str, str] | None:
-        columns = self._columns
-        # A field that is empty and has no name may end a record.
-        fits = len(row) == columns or row[columns:] == [""]
-        if fits and not reason and not self._has_bad_bytes:
-            return None
-        raw = "".join(self._taken).encode("utf-8", "surrogateescape").rstrip(b"\r\n")
-        if not reason and (message := find_bad_byte(raw)):
-            reason = "bad_bytes", message
-        if not reason and not fits:
-            reason = "wrong_field_count", f"{len(row)} fields instead of {columns}"
-        return (raw, *reason) if reason else None
-
-
-class _Lines:
-    """Writes records of a file of which `names` are the columns and `first` the first records."""
-
-    def __init__(self, names: Sequence[str], first: list[list[str]]) -> None:
-        keys = (json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in names)
-        self._line = "{" + ",".join(key + ":%s" for key in keys) + "}\n"
-        starts = accumulate(map(_size, first), initial=0)
-        rows = [
-            row for row, at in zip(first[:FIRST_ROWS], starts, strict=False) if at < FIRST_BYTES
+        held += piece
+        size += piece_size
+        if not are_numbers and len(held) < FIRST_ROWS and size < FIRST_BYTES and piece_size:
+            continue
+        are_numbers = are_numbers or [
+            any(values) and all(map(_is_number, filter(None, values)))
+            for values in zip(*held[:FIRST_ROWS], strict=False)
         ]
-        self._are_numbers = [
-            any(values) and all(map(_NUMBER.fullmatch, filter(None, values)))
-            for values in zip(*rows, strict=False)
-        ]
-
-    def write(self, rows: list[list[str]]) -> bytes:
-        """Records as lines of JSON."""
-        columns = zip(self._are_numbers, zip(*rows, strict=False), strict=False)
-        values = [_numbers(column) if numbers else _texts(column) for numbers, column in columns]
-        return "".join(map(self._line.__mod__, zip(*values, strict=True))).encode()
+        columns = map(_as_json, are_numbers, zip(*held, strict=False))
+        yield Good(len(held), "".join(map(line.__mod__, zip(*columns, strict=True))).encode())
+        held, size = [], 0
 
 
-def _numbers(values: Sequence[str]) -> list[str]:
-    is_number = _NUMBER.fullmatch
-    return [value if is_number(value) else _texts([value])[0] for value in values]
-
-
-def _texts(values: Sequence[str]) -> list[str]:
+def _as_json(are_numbers: bool, values: tuple[str, ...]) -> list[str]:
+    """The values of a column."""
+    if are_numbers and _all_numbers(values):
+        return [value or "null" for value in values]
     texts = _BETWEEN.join(values)
     if _ESCAPED.search(texts):
         texts = json.encoder.encode_basestring(texts)[1:-1]
-    return [f'"{text}"' if text else "null" for text in texts.split(_BETWEEN)]
+    spelled = [f'"{text}"' if text else "null" for text in texts.split(_BETWEEN)]
+    if are_numbers:
+        pairs = zip(values, spelled, strict=True)
+        return [value if _is_number(value) else text for value, text in pairs]
+    return spelled
+
+
+def _all_numbers(values: tuple[str, ...]) -> bool:
+    """Whether all values are numbers or empty; quicker than to look at each."""
+    array = ",".join(["0", *filter(None, values)])
+    try:
+        found = _numbers(f"[{array}]")
+    except msgspec.DecodeError:
+        return False
+    return len(found) == len(values) - values.count("") + 1 and not _ESCAPED.search(array)
+
+
+def _read(
+    text: BinaryIO, header: Header, columns: int
+) -> Iterator[tuple[list[list[str]] | Bad, int]]:
+    """The records behind the header, with the bytes that they stand in; 0 at the end."""
+    number, line = 0, 1
+    for piece in split(text, header.delimiter, header.line_end):
+        lines = [piece.raw] if piece.lines else piece.raw.split(b"\n")[:-1]
+        rows, good = _parse(lines, header.delimiter), list[list[str]]()
+        is_good = {*map(len, rows)} == {columns} and not (piece.code or find_bad_byte(piece.raw))
+        if is_good and number:
+            number += len(rows)
+            line += piece.lines or len(lines)
+            yield rows, len(piece.raw)
+            continue
+        for raw, row in zip(lines, rows, strict=True):
+            if row and line >= header.first_line:
+                code, message = piece.code, piece.message
+                fits = len(row) == columns or (header.has_extra and row[columns:] == [""])
+                if not code and (message := find_bad_byte(raw)):
+                    code = "bad_bytes"
+                elif not code and not fits:
+                    code, message = "wrong_field_count", f"{len(row)} fields instead of {columns}"
+                if code and not number:
+                    raise Refused(f"line {line}: the header cannot be read: {message}")
+                if code:
+                    yield Bad(number, line, raw, code, message), 0
+                elif number:
+                    good.append(row[:columns])
+                number += 1
+            line += piece.lines or 1
+        yield good, len(piece.raw)
+    yield [], 0
+
+
+def _parse(lines: list[bytes], delimiter: str) -> list[list[str]]:
+    """The fields of records; none of a blank line."""
+    texts = [line.decode("utf-8", "surrogateescape") for line in lines]
+    if not any("\r" in text for text in texts):
+        return list(csv.reader(texts, delimiter=delimiter))
+    texts = [text.replace("\r", _RETURN) for text in texts]
+    rows = csv.reader(texts, delimiter=delimiter)
+    return [[field.replace(_RETURN, "\r") for field in row] for row in rows]

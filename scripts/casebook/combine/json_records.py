@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from io import BufferedReader
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from casebook.combine.text import Bad, Good, find_bad_byte, line_blocks
-from casebook.readers.json_array import elements
+from casebook.combine.records import Bad, Good, find_bad_byte, split
+from casebook.readers.json_split import elements
 
 _BATCH = 500
 _LENIENT = re.compile(
@@ -29,42 +29,32 @@ _values = msgspec.json.Decoder(list[msgspec.Raw]).decode
 sys.setrecursionlimit(20_000)
 
 
-def read_json_lines(text: BinaryIO) -> Iterator[Good | Bad]:
-    """The records of a file that has one on each line; lines end in LF, CRLF or CR."""
+def read_json_lines(text: BufferedReader) -> Iterator[Good | Bad]:
+    """The records of a file that has one on each line; a CR ends a line where no LF does."""
     number = line = 1
-    for block in line_blocks(text):
-        lines = block.split(b"\n")
+    start = text.peek(1)
+    has_returns = b"\r" in start and b"\n" not in start
+    for piece in split(text, None, "\r" if has_returns else "\n"):
+        lines = piece.raw.split(b"\n")[:-1]
         texts = list(filter(None, map(bytes.strip, lines)))
         if _are_strict(texts):
             yield Good(len(texts), _on_lines(texts))
-            number += len(texts)
-            line += len(lines) - 1
-            continue
-        for long in lines:
-            # A CR ends a line unless white space in a record is all that it can be.
-            is_one = b"\r" not in long.rstrip() or _are_strict([long.strip()])
-            for place, raw in enumerate([long] if is_one else long.split(b"\r")):
-                if raw.strip():
-                    yield _read(number, line + place, raw)
-                    number += 1
-            line += 1
-        line -= 1
+        else:
+            places = [(line + place, raw) for place, raw in enumerate(lines) if raw.strip()]
+            yield from (_read(number + place, *one) for place, one in enumerate(places))
+        number += len(texts)
+        line += len(lines)
 
 
-def read_json_array(path: Path, compression: str | None) -> Iterator[Good | Bad]:
-    """The elements of a file that holds one array."""
-    records = elements(path, compression)
-    while batch := list(islice(records, _BATCH)):
-        texts = [record.raw for record in batch]
-        if _are_strict(texts):
+def read_elements(text: BinaryIO) -> Iterator[Good | Bad]:
+    """The elements of a file's array, or its objects one after the other."""
+    found = elements(text)
+    while batch := list(islice(found, _BATCH)):
+        texts = [element.raw for element in batch]
+        if batch[-1].code is None and _are_strict(texts):
             yield Good(len(texts), _on_lines(texts))
-            continue
-        for record in batch:
-            place = record.number, record.first_line, record.raw
-            if record.reason_code:
-                yield Bad(*place, record.reason_code, record.message)
-            else:
-                yield _read(*place)
+        else:
+            yield from (Bad(*one) if one.code else _read(*one[:3]) for one in batch)
 
 
 def _read(number: int, line: int, raw: bytes) -> Good | Bad:

@@ -1,171 +1,119 @@
-"""The folder of outputs of `casebook combine`.
+"""The folder of outputs of `casebook combine`: `<subfolder>.json.gz` and `.rejected.jsonl`.
 
-    OUT_DIR/<subfolder>.json.gz              the records
-    OUT_DIR/<subfolder>.rejected.jsonl       with --skip-bad: the records that cannot be read
-    OUT_DIR/.casebook-combine/written.json   of which raw folder they are, and which files are ours
-    OUT_DIR/.casebook-combine/work/          what is not finished yet
-
-An output is renamed to its place when it is whole, and named in `written.json` before that: of what
-lies there, only what combine wrote is ever replaced or removed.
+An output is made in `.casebook-combine/work` there, and renamed to its place when it is whole. Of
+what lies in the folder, only what combine wrote, as its beginning shows, is replaced or removed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from isal import isal_zlib
 
-from casebook.combine.text import Converted
+from casebook.combine.records import REJECT_START, Converted
 from casebook.errors import CasebookError
-from casebook.files import MAX_NAME, write_json
 
-HOME = ".casebook-combine"
-OUTPUT, REJECTED = ".json.gz", ".rejected.jsonl"
-# Of a gzip file, without time and name.
-_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+ENDINGS = OUTPUT, REJECTED = (".json.gz", ".rejected.jsonl")
+# Of a gzip file, without time and name, with a comment.
+_HEADER = b"\x1f\x8b\x08\x10\0\0\0\0\0\xffcasebook combine\0"
 _LAST_BLOCK = b"\x03\0"
 
 
-class Outputs:
-    """The folder `folder` of outputs for the raw folder `raw`."""
+@contextmanager
+def hold(out: Path, raw: Path) -> Iterator[Path]:
+    """Keep other combines out of a folder of outputs; gives a folder in it to work in.
 
-    def __init__(self, folder: Path, raw: Path) -> None:
-        self._folder, self._raw, self._home = folder, raw.resolve(), folder / HOME
-        self._work = self._home
-        self._written: set[str] = set()
-
-    @contextlib.contextmanager
-    def hold(self) -> Iterator[Path]:
-        """Keep other combines out; gives a new folder for what is not finished.
-
-        Raises:
-            CasebookError: if another one works there, the outputs of another raw folder are there,
-                or it cannot be written to.
-        """
-        works = self._home / "work"
-        try:
-            works.mkdir(parents=True, exist_ok=True)
-            with (self._home / "lock").open("w") as lock:
-                self._lock(lock.fileno())
-                self._recall()
-                # Left by a killed combine, whose workers may still be writing there.
-                shutil.rmtree(works, ignore_errors=True)
-                works.mkdir(exist_ok=True)
-                self._work = Path(tempfile.mkdtemp(dir=works))
-                try:
-                    yield self._work
-                finally:
-                    shutil.rmtree(works, ignore_errors=True)
-        except OSError as error:
-            fix = "make room, correct its permissions, or name another folder"
-            reason, file = f"it cannot be written to: {error.strerror}", error.filename
-            raise CasebookError(reason, file=file or self._folder, fix=fix) from error
-
-    def _lock(self, file: int) -> None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            reason = "another `casebook combine` writes there now"
-            fix = "wait until it has ended, or name another folder"
-            raise CasebookError(reason, file=self._folder, fix=fix) from error
-
-    def _recall(self) -> None:
-        """Read which files are ours."""
-        known = self._home / "written.json"
-        try:
-            content = json.loads(known.read_bytes()) if known.exists() else {"raw": str(self._raw)}
-            raw, self._written = content["raw"], set(content.get("written", ()))
-        except (ValueError, KeyError, TypeError) as error:
-            reason = f"which files combine wrote there is not known: {error}"
-            fix = f"delete {self._folder}, or name another folder"
-            raise CasebookError(reason, file=known, fix=fix) from error
-        if raw != str(self._raw):
-            reason = f"it holds what was combined from {raw}, not from {self._raw}"
-            fix = "name another folder for this one's outputs, or delete it"
-            raise CasebookError(reason, file=self._folder, fix=fix)
-
-    def claim(self, subfolders: Iterable[str]) -> dict[str, CasebookError]:
-        """Note that the outputs of subfolders are about to be written.
-
-        Returns:
-            Those for which that cannot be, with the reason: no file can be named after it, or one
-            that combine has not written stands in its place.
-        """
-        refused = {}
-        for subfolder in subfolders:
-            names = {subfolder + OUTPUT, subfolder + REJECTED}
-            taken = [self._folder / name for name in names - self._written]
-            taken = list(filter(os.path.lexists, taken))
-            if why := _unfit(subfolder):
-                reason = f"no output can be named after it: its name is {why}"
-                file = os.fsencode(self._raw / subfolder).decode("utf-8", "backslashreplace")
-                refused[subfolder] = CasebookError(reason, file=file, fix="rename it")
-            elif taken:
-                reason = "combine has not written this file, and leaves it"
-                fix = "move it, or name another folder"
-                refused[subfolder] = CasebookError(reason, file=taken[0], fix=fix)
-            else:
-                self._written |= names
-        self._note()
-        return refused
-
-    def publish(self, subfolder: str, parts: list[tuple[Path, Converted]]) -> int:
-        """Write a subfolder's outputs from what its files became; returns the first one's size."""
-        output, rejected = self._work / OUTPUT, self._work / REJECTED
-        crc = size = 0
-        with output.open("wb") as records, rejected.open("wb") as rejects:
-            records.write(_HEADER)
-            for part, done in parts:
-                _move(part, records)
-                _move(Path(f"{part}{REJECTED}"), rejects)
-                crc = isal_zlib.crc32_combine(crc, done.crc, done.text_bytes)
-                size = (size + done.text_bytes) % (1 << 32)
-            records.write(_LAST_BLOCK + crc.to_bytes(4, "little") + size.to_bytes(4, "little"))
-            for file in (records, rejects):
-                file.flush()
-                os.fsync(file.fileno())
-        place = self._folder / (subfolder + REJECTED)
-        if rejected.stat().st_size:
-            rejected.replace(place)
-        else:
-            place.unlink(missing_ok=True)
-        return output.replace(self._folder / (subfolder + OUTPUT)).stat().st_size
-
-    def discard(self, subfolder: str) -> None:
-        """Remove what an earlier combine has written for a subfolder."""
-        for name in {subfolder + OUTPUT, subfolder + REJECTED} & self._written:
-            (self._folder / name).unlink(missing_ok=True)
-
-    def discard_others(self, subfolders: Iterable[str]) -> list[str]:
-        """Remove the outputs of subfolders that are gone; returns the files' names."""
-        kept = {name + end for name in subfolders for end in (OUTPUT, REJECTED)}
-        written = [name for name in self._written if os.path.lexists(self._folder / name)]
-        removed = sorted(set(written) - kept)
-        for name in removed:
-            (self._folder / name).unlink()
-        self._written = set(written) & kept
-        self._note()
-        return removed
-
-    def _note(self) -> None:
-        written = {"raw": str(self._raw), "written": sorted(self._written)}
-        write_json(self._home / "written.json", written)
-
-
-def _unfit(subfolder: str) -> str:
-    """Why no file can be named after a subfolder; empty where one can."""
+    Raises:
+        CasebookError: if another one works there, or it is another raw folder's, or it cannot be
+            written to.
+    """
+    home, fix = out / ".casebook-combine", "name another folder, or delete this one"
+    works, mine = home / "work", os.fsencode(raw.resolve())
     try:
-        return "too long" if len((subfolder + REJECTED).encode("utf-8")) > MAX_NAME else ""
-    except UnicodeEncodeError:
-        return "not UTF-8"
+        works.mkdir(parents=True, exist_ok=True)
+        with (home / "raw").open("ab+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.seek(0)
+            if (known := lock.read() or mine) != mine:
+                reason = f"it holds what was combined from {os.fsdecode(known)}"
+                raise CasebookError(reason, file=out, fix=fix)
+            lock.truncate(0)
+            lock.write(mine)
+            # Left by a killed combine, whose workers may still be writing there.
+            shutil.rmtree(works, ignore_errors=True)
+            works.mkdir(exist_ok=True)
+            try:
+                yield Path(tempfile.mkdtemp(dir=works))
+            finally:
+                shutil.rmtree(works, ignore_errors=True)
+    except BlockingIOError as error:
+        reason = "another `casebook combine` writes there now"
+        raise CasebookError(reason, file=out, fix=fix) from error
+    except OSError as error:
+        reason = f"it cannot be written to: {error.strerror}"
+        raise CasebookError(reason, file=error.filename or out, fix=fix) from error
+
+
+def publish(out: Path, subfolder: str, parts: Sequence[tuple[Path, Converted]], work: Path) -> int:
+    """Write a subfolder's outputs from what its files became; returns the first one's size.
+
+    Raises:
+        CasebookError: if a file that combine has not written stands in their place.
+        OSError: if they cannot be written.
+    """
+    places = [out / (subfolder + ending) for ending in ENDINGS]
+    for place in places:
+        if os.path.lexists(place) and not _is_ours(place):
+            reason, fix = "combine has not written this file", "move it, or name another folder"
+            raise CasebookError(reason, file=place, fix=fix)
+    whole = [work / ending for ending in ENDINGS]
+    crc = size = 0
+    with whole[0].open("wb") as records, whole[1].open("wb") as rejects:
+        records.write(_HEADER)
+        for part, done in parts:
+            _move(part, records)
+            _move(Path(f"{part}{REJECTED}"), rejects)
+            crc = isal_zlib.crc32_combine(crc, done.crc, done.text_bytes)
+            size = (size + done.text_bytes) % (1 << 32)
+        records.write(_LAST_BLOCK + crc.to_bytes(4, "little") + size.to_bytes(4, "little"))
+        for file in (records, rejects):
+            file.flush()
+            os.fsync(file.fileno())
+    if whole[1].stat().st_size:
+        whole[1].replace(places[1])
+    else:
+        places[1].unlink(missing_ok=True)
+    return whole[0].replace(places[0]).stat().st_size
+
+
+def remove(out: Path, subfolders: Iterable[str]) -> list[str]:
+    """Remove the outputs of subfolders; returns the names of those that there were."""
+    places = (out / (name + ending) for name in sorted(subfolders) for ending in ENDINGS)
+    ours = list(filter(_is_ours, places))
+    for place in ours:
+        place.unlink()
+    return [place.name for place in ours]
+
+
+def remove_others(out: Path, subfolders: Iterable[str]) -> list[str]:
+    """Remove the outputs of all other subfolders; returns the names of those that there were."""
+    found = ((path.name, ending) for ending in ENDINGS for path in out.glob(f"*{ending}"))
+    return remove(out, {name.removesuffix(ending) for name, ending in found} - set(subfolders))
+
+
+def _is_ours(place: Path) -> bool:
+    try:
+        with place.open("rb") as file:
+            return file.read(len(_HEADER)).startswith((_HEADER, REJECT_START))
+    except OSError:
+        return False
 
 
 def _move(path: Path, file: BinaryIO) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import accumulate, islice
 from pathlib import Path
 
-from casebook.combine.outputs import Outputs
-from casebook.combine.text import Converted
+from casebook.combine import outputs
+from casebook.combine.records import Converted
 from casebook.combine.workers import Workers
 from casebook.errors import CasebookError
 from casebook.files import check_file, name_below, status_below, why_unreadable
@@ -20,7 +20,6 @@ from casebook.files import check_file, name_below, status_below, why_unreadable
 WORKERS = 2
 # Starting workers takes longer than reading so few bytes.
 SMALL = 8 << 20
-
 Progress = Callable[[int, int], None]
 
 
@@ -61,7 +60,6 @@ class CombineReport:
 class _File:
     subfolder: str
     path: Path
-    size_bytes: int
     part: Path
     done: Converted = field(default_factory=Converted)
 
@@ -92,56 +90,48 @@ def combine(
     if out.resolve().is_relative_to(raw.resolve()):
         fix = f"name a folder that is not in {raw}"
         raise CasebookError("the outputs would lie among the raw files", file=out, fix=fix)
-    report, outputs, numbers = CombineReport(), Outputs(out, raw), count()
+    report = CombineReport()
     found = _find_files(raw, report.left_alone)
-    with outputs.hold() as work:
-        refused = outputs.claim(found)
-        files = [
-            _File(name, path, path.lstat().st_size, work / str(next(numbers)))
-            for name, paths in found.items()
-            if name not in refused
-            for path in paths
-        ]
-        if workers is None:
-            workers = WORKERS if sum(file.size_bytes for file in files) >= SMALL else 0
-        with closing(_convert_all(files, raw, skip_bad, workers, progress)) as done:
+    with outputs.hold(out, raw) as work:
+        pairs = [(name, path) for name, paths in found.items() for path in paths]
+        files = [_File(*pair, work / str(number)) for number, pair in enumerate(pairs)]
+        with closing(_convert_all(files, raw, skip_bad, progress, workers)) as converted:
             for name, paths in found.items():
                 try:
-                    if name in refused:
-                        raise refused[name]
-                    report.combined.append(_publish(name, [*islice(done, len(paths))], outputs))
+                    done = list(islice(converted, len(paths)))
+                    report.combined.append(_publish(out, name, done, work))
                 except CasebookError as error:
-                    outputs.discard(name)
+                    outputs.remove(out, [name])
                     report.failures.append(error)
-        report.removed = outputs.discard_others(found)
+        report.removed = outputs.remove_others(out, found)
     return report
 
 
 def _convert_all(
-    files: list[_File], raw: Path, skip_bad: bool, workers: int, progress: Progress | None
+    files: list[_File], raw: Path, skip_bad: bool, progress: Progress | None, workers: int | None
 ) -> Generator[_File]:
     """Have files converted, in order; those behind one that failed in its subfolder are not."""
-    failed: set[str] = set()
-    processes = Workers(workers)
+    sizes = [file.path.lstat().st_size for file in files]
+    if workers is None:
+        workers = WORKERS if sum(sizes) >= SMALL else 0
+    failed, processes = set[str](), Workers(workers)
 
     def run(file: _File) -> _File:
         if file.subfolder not in failed:
             name = name_below(raw, file.path)
-            if refusal := _refusal(file.path, raw):
-                file.done = Converted(failure=refusal)
-            else:
+            refusal = _refusal(file.path, raw)
+            file.done = Converted(failure=refusal)
+            if not refusal:
                 file.done = processes.convert(str(file.path), name, str(file.part), skip_bad)
             if file.done.failure:
                 failed.add(file.subfolder)
         return file
 
-    read, size = 0, sum(file.size_bytes for file in files)
     with ThreadPoolExecutor(max(1, workers)) as pool:
         try:
-            for file in pool.map(run, files):
-                read += file.size_bytes
+            for read, file in zip(accumulate(sizes), pool.map(run, files), strict=True):
                 if progress:
-                    progress(read, size)
+                    progress(read, sum(sizes))
                 yield file
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -149,27 +139,30 @@ def _convert_all(
 
 
 def _refusal(path: Path, raw: Path) -> str | None:
-    """The reason to refuse a file whatever is in it."""
+    """The reason to refuse a file whatever is in it, or None."""
     try:
         return check_file(path, status_below(path, raw))
     except (OSError, RuntimeError) as error:
         return why_unreadable(error)
 
 
-def _publish(subfolder: str, files: list[_File], outputs: Outputs) -> Combined:
+def _publish(out: Path, subfolder: str, files: list[_File], work: Path) -> Combined:
     """Write the outputs of a subfolder.
 
     Raises:
-        CasebookError: if one of its files could not be converted.
+        CasebookError: if one of its files could not be converted, or they cannot be written.
     """
     for file in files:
         if file.done.failure:
-            fix = "correct it, or take it out of the folder"
-            if file.done.record is not None:
+            record, fix = file.done.record, "correct it, or take it out of the folder"
+            if record is not None:
                 fix = "correct the record, or put such records aside with --skip-bad"
-            record = file.done.record
             raise CasebookError(file.done.failure, file=file.path, record=record, fix=fix)
-    size = outputs.publish(subfolder, [(file.part, file.done) for file in files])
+    try:
+        size = outputs.publish(out, subfolder, [(file.part, file.done) for file in files], work)
+    except OSError as error:
+        reason, fix = f"its output cannot be written: {error.strerror}", "rename it, or make room"
+        raise CasebookError(reason, file=subfolder, fix=fix) from error
     records = sum(file.done.records for file in files)
     rejected = sum(file.done.rejected for file in files)
     return Combined(subfolder, len(files), records, rejected, size)
@@ -179,14 +172,14 @@ def _find_files(raw: Path, left_alone: list[str]) -> dict[str, list[Path]]:
     """The files of each subfolder and of all folders in it, in byte order."""
 
     def look(path: Path) -> Iterator[Path]:
-        if path.is_dir() and not path.is_symlink():
-            for child in path.iterdir():
-                if child.name.startswith("."):
-                    left_alone.append(name_below(raw, child))
-                else:
-                    yield from look(child)
-        else:
+        if not path.is_dir() or path.is_symlink():
             yield path
+            return
+        for child in path.iterdir():
+            if child.name.startswith("."):
+                left_alone.append(name_below(raw, child))
+            else:
+                yield from look(child)
 
     found: dict[str, list[Path]] = {}
     try:
@@ -196,8 +189,7 @@ def _find_files(raw: Path, left_alone: list[str]) -> dict[str, list[Path]]:
             else:
                 found[path.name] = sorted(look(path), key=os.fsencode)
     except OSError as error:
-        fix = "name a folder that has subfolders, all of which can be read"
-        reason = f"the folder cannot be listed: {error.strerror}"
+        reason, fix = f"the folder cannot be listed: {error.strerror}", "name one that can be read"
         raise CasebookError(reason, file=error.filename, fix=fix) from error
     if not found:
         fix = "put files into RAW_DIR/<subfolder>/"

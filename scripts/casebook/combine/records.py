@@ -1,15 +1,16 @@
-"""What `casebook combine` makes of a raw file, and texts cut at ends of lines."""
+"""The records of one raw file, as they go into an output or to the rejects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from casebook.errors import Refused
-from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.split import Piece, Splitter
 
 _BLOCK = 1 << 16
+# With which a line of rejects begins.
+REJECT_START = b'{"source_file": '
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Good:
 
 @dataclass(frozen=True)
 class Bad:
-    """A record that cannot be read: its number and first line from 1, its bytes, and why."""
+    """A record that cannot be read: its number and first line, from 1, its bytes, and why."""
 
     number: int
     first_line: int
@@ -46,23 +47,19 @@ class Converted:
     record: int | None = None
 
 
-def line_blocks(text: BinaryIO) -> Iterator[bytes]:
-    """A text in blocks that end where lines do, in LF, CRLF or CR.
+class _InBlocks:
+    """A text that gives less at a time than it is asked for, to spare memory."""
 
-    Raises:
-        Refused: if a line is longer than a record may be.
-    """
-    rest = b""
-    while piece := text.read(max(_BLOCK, len(rest))):
-        rest += piece
-        # A CR that is last may be half of a CRLF.
-        end = rest.rfind(b"\n") + 1 or rest.rfind(b"\r", 0, -1) + 1
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-        if len(rest) > MAX_RECORD_BYTES:
-            raise Refused(f"a line is longer than a record may be, {MAX_RECORD_BYTES >> 20} MiB")
-    yield rest
+    def __init__(self, text: BinaryIO) -> None:
+        self._text = text
+
+    def read(self, size: int) -> bytes:
+        return self._text.read(max(_BLOCK, size >> 6))
+
+
+def split(text: BinaryIO, delimiter: str | None, line_end: str) -> Iterator[Piece]:
+    """The pieces of a text, small ones; see `Splitter`."""
+    return Splitter(delimiter, line_end).split(cast("BinaryIO", _InBlocks(text)))
 
 
 def find_bad_byte(raw: bytes) -> str:
