@@ -15,8 +15,8 @@ import combine_model
 import pytest
 from casebook.combine.run import combine
 from casebook.errors import CasebookError
-from casebook.sample import write_sample
 from combining import Kitchen
+from sample.write import write_sample
 
 HOME = ".casebook-combine"
 

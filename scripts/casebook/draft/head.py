@@ -17,7 +17,7 @@ import yaml
 
 from casebook.draft.names import Name, name_columns
 from casebook.errors import CasebookError, Refused
-from casebook.lake.layout import LedgerEntry
+from casebook.lake.ledger import LedgerEntry
 from casebook.load.run import load
 from casebook.readers.archives import UNREADABLE, open_text, refused
 from casebook.readers.base import MAX_RECORD_BYTES, Raw
