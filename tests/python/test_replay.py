@@ -390,8 +390,7 @@ def test_a_missing_quarantine_does_not_keep_other_files_from_being_replayed(
     close_braces(monkeypatch)
     report = replay(shop.settings)
     assert [str(failure) for failure in report.failures] == [
-        "shop/orders/a.jsonl: its quarantine is missing from the lake; `casebook load` lands it"
-        " again"
+        "shop/orders/a.jsonl: a landed file of it is missing; `casebook load` lands it again"
     ]
     assert (report.landed, report.tables["shop.orders"].left) == (1, 1)
     assert in_lake(shop, "b.jsonl")[1] == (2, "2", "7", None)
@@ -527,7 +526,7 @@ def test_more_corrections_than_the_ledger_can_keep_are_refused(
 ) -> None:
     shop.load_one(lines({"Id": 1}, b"two", b"three"))
     before = shop.copy_of_lake()
-    monkeypatch.setattr("casebook.load.replay.MAX_CORRECTIONS_BYTES", 200)
+    monkeypatch.setattr("casebook.load.again.MAX_CORRECTIONS_BYTES", 200)
     assert "put a mended file" in str(apply(shop, {2: '{"Id": 2}', 3: '{"Id": 3}'}).failures[0])
     assert shop.copy_of_lake() == before
     assert apply(shop, {2: '{"Id": 2}'}).landed == 1

@@ -25,11 +25,11 @@ from casebook.lake.layout import Lake, landed_name
 from casebook.lake.ledger import LedgerEntry
 from casebook.lake.quarantine import Quarantine
 from casebook.load import zipped
+from casebook.load.again import reapply_corrections
 from casebook.load.decode import decode_columns
 from casebook.load.discover import RawFile
 from casebook.load.known import Known, Shrunk, is_old, look_up, unchanged
 from casebook.load.measure import hash_file
-from casebook.load.replay import reapply_corrections
 from casebook.load.report import FileResult
 from casebook.load.worker import Worker, plainly_named
 from casebook.readers.archives import UNREADABLE, refused

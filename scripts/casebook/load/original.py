@@ -104,17 +104,18 @@ def _text(settings: Settings, origin: Origin, table: Table, folder: Path) -> str
         Refused: if it is not to be had.
     """
     path, member = settings.raw / origin.source_file, None
-    name, _, inner = origin.source_file.rpartition("#")
+    name, _, _ = origin.source_file.rpartition("#")
     if origin.format == sqlite_file.READER.format:
         path = settings.raw / name
         if path.is_file():
             member = delivered_table(sqlite_file.table_names(path), table)
-    elif name.lower().endswith(".zip") and not path.exists() and (settings.raw / name).is_file():
+    elif not path.exists() and (end := origin.source_file.lower().find(".zip#") + 4) > 3:
+        name, inner = origin.source_file[:end], origin.source_file[end + 1 :]
         path = settings.raw / name
-        found = [m for m in zipped.members(path) if m.filename == inner]
-        if not found:
-            raise Refused(f"{path} has no member {inner} any more")
-        path = zipped.unpack(path, found[0], folder)
+        members = zipped.members(path) if path.is_file() else []
+        for member in members:
+            if member.filename == inner:
+                path = zipped.unpack(path, member, folder)
     if not path.is_file():
         raise Refused(f"{path} is gone")
     if hash_file(path) != origin.file_hash:
