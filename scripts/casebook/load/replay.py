@@ -7,7 +7,7 @@ reader must know of the file that the record is from.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +18,10 @@ from casebook.lake.ledger import LedgerEntry
 from casebook.load.again import rows_to_read, try_again
 from casebook.load.discover import choose_tables
 from casebook.load.known import has_files, replaced_now, why_damaged
-from casebook.load.original import read_corrections
 from casebook.load.report import Failure, ReplayReport, TableReplay
 from casebook.settings import Settings
 from casebook.sources import Table, read_sources
-from casebook.sql import connect
+from casebook.sql import connect, quote_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,7 +62,7 @@ def replay(
         lake.remove_abandoned()
         with lake.workspace() as folder, connect(folder / "spill") as connection:
             if corrections:
-                read_corrections(connection, corrections, lake, chosen)
+                _read_corrections(connection, corrections, lake, chosen)
             done, total = 0, sum(entry.quarantined for entry in entries)
             for entry in entries:
                 table = chosen[entry.full_table_name]
@@ -90,6 +89,94 @@ def replay(
         ) from error
     report.tables = dict(sorted(report.tables.items()))
     return report
+
+
+def _read_corrections(
+    connection: duckdb.DuckDBPyConnection, path: Path, lake: Lake, tables: Iterable[str]
+) -> None:
+    """Read a file that `export_quarantine` wrote and that someone has edited, as table `given`.
+
+    Args:
+        connection: where to make the table: line, source_file, record and text.
+        path: JSON lines with `source_file`, `table`, `record` and `text`.
+        lake: the lake, in whose quarantine each record must be, unless it stands in the ledger as
+            corrected that way.
+        tables: the tables whose records may be corrected, each `SOURCE.TABLE`.
+
+    Raises:
+        CasebookError: if it cannot be read, or a line is of no such record.
+    """
+    import duckdb
+
+    columns = "{source_file: 'VARCHAR', \"table\": 'VARCHAR', record: 'BIGINT', text: 'VARCHAR'}"
+    try:
+        size = path.stat().st_size
+        connection.execute(
+            "create table given as select row_number() over () as line, *"
+            f" from read_json({quote_text(path)}, format = 'newline_delimited',"
+            f" columns = {columns}, maximum_object_size = {size + 1})"
+        )
+    except (OSError, duckdb.IOException) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        fix = "name the file that `casebook replay --export` wrote"
+        raise CasebookError(
+            f"the corrections cannot be read: {reason}", file=path, fix=fix
+        ) from error
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise CasebookError(
+            f"not as it was exported: {reason}",
+            file=path,
+            fix='change nothing but `text`, and write \\" for " and \\\\ for \\ in it',
+        ) from error
+    _check_corrections(connection, path, lake, sorted(tables))
+
+
+def _check_corrections(
+    connection: duckdb.DuckDBPyConnection, path: Path, lake: Lake, tables: list[str]
+) -> None:
+    """Raise an error about the first line that is of no record in quarantine.
+
+    A correction that was applied earlier is passed over, so that the same file may be given again.
+    """
+    entries = {(e.full_table_name, e.source_file): e for e in lake.entries(lambda damage: None)}
+    named = connection.execute('select distinct "table", source_file from given').fetchall()
+    rejected = [lake.root / str(entries[key].rejected_file) for key in named if key in entries]
+    files = ", ".join(quote_text(file) for file in rejected if file.is_file())
+    bad = f"select source_file, record from read_parquet([{files}])" if files else "select '', 0"
+    wrong = connection.execute(
+        f"""
+        select
+            line, "table", source_file, record, text,
+            row_number() over (partition by source_file, record order by line) > 1 as is_second,
+            (source_file, record) in ({bad}) as is_bad
+        from given
+        qualify
+            "table" is null or text is null or is_second or is_bad is not true
+            or "table" not in (select unnest(?))
+        order by line
+        """,
+        [tables],
+    ).fetchall()
+    for line, table, source_file, record, text, is_second, is_bad in wrong:
+        entry = entries.get((table, source_file))
+        applied = (
+            [(c["record"], c["text"]) for c in entry.corrections if c["applied"]] if entry else []
+        )
+        if None in (table, source_file, record, text):
+            reason, fix = "not as it was exported", "change nothing but `text`"
+        elif table not in tables:
+            reason = f"{table} is no declared table, or not chosen"
+            fix = f"give corrections of these only: {', '.join(tables)}"
+        elif is_second:
+            reason, fix = "a second line for the same record", "remove one of them"
+        elif (record, text) in applied and not is_bad:
+            connection.execute("delete from given where line = ?", [line])
+            continue
+        else:
+            reason = f"record {record} of {source_file} is not in quarantine"
+            fix = "remove the line; `casebook replay --export` writes what is in quarantine now"
+        raise CasebookError(f"line {line}: {reason}", file=path, fix=fix)
 
 
 def _replay_file(
