@@ -27,7 +27,7 @@ from casebook.readers.base import Text, Workspace
 from casebook.readers.json_judge import _judge as judge
 from casebook.sources import Table
 from loading import SOURCES, Workshop, lines
-from workbench import Workbench, project_with, vote
+from workbench import Workbench, vote
 
 REPLAYER = """
 import sys
@@ -610,11 +610,6 @@ def test_replays_and_a_load_at_once_do_the_work_once(shop: Workshop) -> None:
 
 VOTES = "select * from blog_analysis.votes order by vote_id"
 BROKEN = json.dumps(vote(2, UserId="7")).removesuffix("}")
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
-    return Workbench(tmp_path, project_with("blog"))
 
 
 def edit(path: Path, record: int, text: str) -> None:
