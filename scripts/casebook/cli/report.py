@@ -64,6 +64,5 @@ def report(
             )
         written = write_site(connection, work / "dbt", site, work / "catalogue", catalogue)
     if not quiet:
-        out.print(f"report: {written.report}", markup=False)
-        if written.catalogue:
-            out.print(f"catalogue: {written.catalogue}", markup=False)
+        for name, page in zip(("report", "catalogue"), written, strict=False):
+            out.print(f"{name}: {page}", markup=False)
