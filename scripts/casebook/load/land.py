@@ -151,19 +151,14 @@ def _identity(file: RawFile) -> tuple[int, ...]:
 def _entry(
     file: RawFile, known: Known, format_: str, measured: Measured, reading: Reading
 ) -> LedgerEntry:
-    now = datetime.now(UTC)
-    return LedgerEntry(
-        source_file=file.source_file,
-        source_name=file.table.source,
-        table_name=file.table.name,
+    return replace(
+        _unread_entry(file),
         format=format_,
         size_bytes=measured.size_bytes,
-        modified_ns=file.status()[1],
         file_hash=measured.file_hash,
         content_hash=measured.content_hash,
-        declaration=file.table.declaration,
         state=_state(file, known, measured),
-        loaded_at=f"{now:%Y-%m-%dT%H:%M:%S.%f}",
+        loaded_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}",
         records=reading.records,
         landed=reading.landed,
         quarantined=reading.records - reading.landed,

@@ -110,9 +110,9 @@ def _text(settings: Settings, origin: Origin, table: Table, folder: Path) -> str
         name, inner = origin.source_file[:end], origin.source_file[end + 1 :]
         path = settings.raw / name
         members = zipped.members(path) if path.is_file() else []
-        for member in members:
-            if member.filename == inner:
-                path = zipped.unpack(path, member, folder)
+        for archived in members:
+            if archived.filename == inner:
+                path = zipped.unpack(path, archived, folder)
     if not path.is_file():
         raise Refused(f"{path} is gone")
     if hash_file(path) != origin.file_hash:

@@ -66,17 +66,11 @@ def replay(
             done, total = 0, sum(entry.quarantined for entry in entries)
             for entry in entries:
                 table = chosen[entry.full_table_name]
-                count = report.tables.setdefault(entry.full_table_name, TableReplay())
                 with tempfile.TemporaryDirectory(dir=folder) as own:
-                    one, failures = _replay_file(
-                        entry, table, lake, connection, Path(own), corrections is not None
+                    report.add(
+                        entry.full_table_name,
+                        *_replay_file(entry, table, lake, connection, Path(own), bool(corrections)),
                     )
-                count.files, count.tried, count.landed = (
-                    count.files + one.files,
-                    count.tried + one.tried,
-                    count.landed + one.landed,
-                )
-                report.failures += failures
                 done += entry.quarantined
                 if progress:
                     progress(done, total)
@@ -226,7 +220,8 @@ def _commit(lake: Lake, entry: LedgerEntry, landed: Path, left: Path | None) -> 
         lake.place(landed, lake.landed_folder(*keys) / name),
     ]
     entry.replaced_files = [*entry.replaced_files, replaced_now(str(entry.rejected_file))]
-    entry.rejected_file = left and lake.place(left, lake.rejected_folder(*keys) / name)
+    rejected_folder = lake.rejected_folder(*keys)
+    entry.rejected_file = lake.place(left, rejected_folder / name) if left else None
     entry.landed_hash = entry.landed_hash and lake.hash_of(entry.files)
     lake.commit(entry)
     lake.sweep(entry)
