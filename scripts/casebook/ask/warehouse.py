@@ -82,11 +82,6 @@ def rows_per_mart(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return json.loads(last[0]) if last else {}
 
 
-def outlier_weeks(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, int]]:
-    """`blog_analysis.outlier_weeks`: year, week number and votes, earliest first."""
-    return connection.execute("from blog_analysis.outlier_weeks").fetchall()
-
-
 def rejects(
     connection: duckdb.DuckDBPyConnection, table: str | None = None, file: str | None = None
 ) -> list[tuple[str, str, str, int, float | None, str]]:
