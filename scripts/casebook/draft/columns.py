@@ -248,7 +248,7 @@ def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> G
     size: tuple[int, ...] = ()
     if kind is DECIMAL:
         size = _size(connection, column)
-        remarks.append(f"at most {size[1]} decimals were seen; a value with more is rejected")
+        remarks.append(f"at most {size[1]} decimals were seen")
         (fitting[kind],) = connection.execute(
             f"select count({casts.cast(kind, column, size)}) from head"
         ).fetchone() or (0,)
