@@ -136,10 +136,14 @@ fi
 endef
 
 .PHONY: lint
-lint: .venv/.dev ## ruff, sqlfluff and dbt-bouncer
+lint: .venv/.dev ## ruff, mypy, import-linter, sqlfluff and dbt-bouncer
 	@echo "== ruff"
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@echo "== mypy"
+	@.venv/bin/mypy
+	@echo "== import-linter"
+	@.venv/bin/lint-imports --no-logo
 	@echo "== sqlfluff"
 	@rm -rf target/lint && mkdir -p target/lint
 	@$(call scratch,lint) .venv/bin/sqlfluff lint $(wildcard models tests analyses)
@@ -187,6 +191,6 @@ compile = target/lock/venv/bin/uv pip compile --quiet --universal --python-versi
 
 .PHONY: clean
 clean: ## remove .venv, target/, logs/ and caches; raw/, lake/ and warehouse.db stay
-	@rm -rf .venv target logs .user.yml .pytest_cache .hypothesis .ruff_cache scripts/*.egg-info
+	@rm -rf .venv target logs .user.yml .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache scripts/*.egg-info
 	@find scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
 	@echo "Removed .venv, target/, logs/ and caches. Your raw/, lake/ and warehouse.db are as they were."

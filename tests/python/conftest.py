@@ -6,6 +6,7 @@ import os
 
 import pytest
 from marts import build_marts
+from services import postgres as postgres
 from shop import Shop, build_shop, random_shop
 from workbench import Workbench
 

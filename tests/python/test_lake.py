@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -24,7 +25,8 @@ from casebook.lake.layout import (
     landed_name,
     write_json,
 )
-from hypothesis import given
+from casebook.lake.quarantine import Quarantine, Quarantined, read_quarantine
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import Workshop
 
@@ -230,3 +232,43 @@ with Lake(Path(sys.argv[1])).workspace() as folder:
     assert not of_killed.exists()
     assert of_living.is_dir()
     living.communicate()
+
+
+BYTES = st.lists(
+    st.sampled_from([b"a", b"\n", b'"\\', "é€😀".encode(), b"\xed\xa0\x80", b"\xc0\x80", b"\xff"])
+    | st.binary(max_size=3)
+).map(b"".join)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.booleans(), BYTES), max_size=9))
+def test_what_is_quarantined_keeps_its_bytes_and_its_place(rows: list[tuple[bool, bytes]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+        quarantine = Quarantine(Path(folder) / "spool")
+        connection.execute(
+            "create table given (record int, first_line int, reason_code text, message text,"
+            " raw blob)"
+        )
+        for number, (is_added, raw) in enumerate(rows, 1):
+            row = (number, number + 1, "bad", "it's \n\"", raw)
+            if is_added:
+                quarantine.add(*row)
+            else:
+                connection.execute("insert into given values (?, ?, ?, ?, ?)", row)
+        added = quarantine.add_query(connection, "from given order by record")
+        target = Path(folder) / "rejected.parquet"
+        assert quarantine.write(connection, target, "s/t/a", "hash") == len(rows)
+        assert added == sum(not is_added for is_added, _ in rows)
+        if rows:
+            assert list(read_quarantine(connection, target)) == [
+                Quarantined(
+                    number,
+                    number + 1,
+                    "bad",
+                    "it's \n\"",
+                    raw.decode("utf-8", "backslashreplace"),
+                    raw,
+                )
+                for number, (_, raw) in enumerate(rows, 1)
+            ]
+        assert [path.name for path in Path(folder).iterdir()] == ["rejected.parquet"][: len(rows)]

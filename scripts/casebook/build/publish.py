@@ -177,8 +177,8 @@ def run_dbt(
     Returns:
         dbt's exit status.
     """
-    environment = os.environ | settings.environment | environment
-    environment["CASEBOOK_GIT_REVISION"] = git_revision(settings.project)
+    variables = {**os.environ, **settings.environment, **environment}
+    variables["CASEBOOK_GIT_REVISION"] = git_revision(settings.project)
     dbt = [sys.executable, "-c", f"{first}from dbt.cli.main import cli; cli(prog_name='dbt')"]
     if quiet:
         dbt.append("--quiet")
@@ -188,7 +188,7 @@ def run_dbt(
     with subprocess.Popen(
         [*dbt, *arguments],
         cwd=settings.project,
-        env=environment,
+        env=variables,
         stdout=sys.stderr,
         stderr=subprocess.PIPE if noise else None,
     ) as run:

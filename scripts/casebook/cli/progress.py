@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -64,7 +64,7 @@ class LoadProgress:
         self._records += result.entry.records if result.is_landed else 0
         self._show()
 
-    def _state(self) -> dict[str, object]:
+    def _state(self) -> dict[str, Any]:
         rate = self._bytes_done / 1e6 / max(time.monotonic() - self._started, 1e-3)
         return {
             "files": f"{self._files_done}/{self._files}",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
 
 from casebook.sql import quote_text
 
@@ -17,22 +17,55 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "{record: 'BIGINT', first_line: 'BIGINT', reason_code: 'VARCHAR', message: 'VARCHAR',"
-    " shown: 'VARCHAR', raw: 'VARCHAR'}"
+    " raw: 'VARCHAR'}"
 )
 _SMALLEST_OBJECT_LIMIT = 16 << 20
 _ROW_GROUP_BYTES = 32 << 20
+# Bytes that are not UTF-8 are shown as \xNN: runs of well-formed characters (table 3-7 of Unicode)
+# and single bytes between them are told apart in the hexadecimal digits of the whole.
+_NEXT = "[89AB]."
+_CHARACTERS = (
+    f"(?:[0-7].|(?:C[2-9A-F]|D.){_NEXT}|(?:E0[AB].|E[1-9A-CEF]{_NEXT}|ED[89].){_NEXT}"
+    f"|(?:F0[9AB].|F[1-3]{_NEXT}|F48.){_NEXT}{_NEXT})+"
+)
+# A record of over 1 MiB would take too much memory that way, and shows all but ASCII as \xNN.
+_SHOWN = f"""
+coalesce(try(decode(raw)), case when octet_length(raw) > {1 << 20} then raw::varchar else
+    array_to_string(list_transform(
+        regexp_extract_all(hex(raw), '{_CHARACTERS}|..'),
+        lambda part: if(
+            length(part) = 2 and part >= '80', '\\x' || lower(part), decode(unhex(part))
+        )
+    ), '')
+end)
+"""
+
+
+class _Row(msgspec.Struct):
+    record: int
+    first_line: int
+    reason_code: str
+    message: str
+    raw: bytes  # as base64
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Quarantine:
-    """Collects the bad records of one raw file in a temporary file, then writes Parquet.
+    """Collects the bad records of one raw file in temporary files, then writes Parquet.
 
     Args:
-        spool: a temporary file that does not exist yet.
+        spool: a temporary file that does not exist yet; others are made beside it.
+
+    Attributes:
+        count: records so far.
     """
 
     def __init__(self, spool: Path) -> None:
         self._spool = spool
         self._file: BinaryIO | None = None
+        self._parts: list[Path] = []
         self._longest = 0
         self._size = 0
         self.count = 0
@@ -47,15 +80,7 @@ class Quarantine:
             message: the reason, for people.
             raw: its bytes, exactly as they stand in the file.
         """
-        content = {
-            "record": record,
-            "first_line": first_line,
-            "reason_code": reason_code,
-            "message": message,
-            "shown": _shown(raw),
-            "raw": base64.b64encode(raw).decode("ascii"),
-        }
-        line = json.dumps(content).encode("ascii") + b"\n"
+        line = _encode(_Row(record, first_line, reason_code, message, raw)) + b"\n"
         if self._file is None:
             self._file = self._spool.open("wb")
         self._file.write(line)
@@ -63,14 +88,36 @@ class Quarantine:
         self._size += len(line)
         self.count += 1
 
+    def add_query(self, connection: duckdb.DuckDBPyConnection, query: str) -> int:
+        """Put records into quarantine that DuckDB has singled out.
+
+        Args:
+            connection: where to run the query.
+            query: gives columns as the arguments of `add`: record, first_line, reason_code,
+                message and raw, a BLOB.
+
+        Returns:
+            How many there were.
+        """
+        part = self._spool.with_name(f"{self._spool.name}.{len(self._parts)}.parquet")
+        written = connection.execute(
+            f"copy (select record, first_line, reason_code, message, raw from ({query}))"
+            f" to {quote_text(part)} (format parquet, compression zstd, row_group_size 8192)"
+        ).fetchone()
+        count = written[0] if written else 0
+        if count:
+            self._parts.append(part)
+            self._size += part.stat().st_size
+            self.count += count
+        else:
+            part.unlink()
+        return count
+
     def write(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        target: Path,
-        source_file: str,
-        file_hash: str,
+        self, connection: duckdb.DuckDBPyConnection, target: Path, source_file: str, file_hash: str
     ) -> int:
-        """Write what was collected as Parquet; nothing where nothing was.
+        """Write what was collected as Parquet, in the order of the records; nothing where there is
+        nothing.
 
         Columns: source_file, file_hash, record, first_line, reason_code, message, raw_text (bytes
         that are not UTF-8 as `\\xNN`), raw_bytes.
@@ -78,10 +125,17 @@ class Quarantine:
         Returns:
             The number of rows written.
         """
-        if self._file is None:
+        if not self.count:
             return 0
-        self._file.close()
-        limit = max(_SMALLEST_OBJECT_LIMIT, self._longest + 1)
+        collected = [f"from read_parquet({quote_text(part)})" for part in self._parts]
+        if self._file is not None:
+            self._file.close()
+            limit = max(_SMALLEST_OBJECT_LIMIT, self._longest + 1)
+            collected.append(
+                "select * replace (from_base64(raw) as raw)"
+                f" from read_json({quote_text(self._spool)}, format = 'newline_delimited',"
+                f" columns = {_COLUMNS}, maximum_object_size = {limit})"
+            )
         rows = max(2048, min(122880, _ROW_GROUP_BYTES * self.count // self._size))
         written = connection.execute(
             f"""
@@ -89,21 +143,16 @@ class Quarantine:
                 select
                     {quote_text(source_file)} as source_file,
                     {quote_text(file_hash)} as file_hash,
-                    record,
-                    first_line,
-                    reason_code,
-                    message,
-                    case when shown is null then decode(from_base64(raw)) else shown end
-                        as raw_text,
-                    from_base64(raw) as raw_bytes
-                from read_json(
-                    {quote_text(self._spool)}, format = 'newline_delimited', columns = {_COLUMNS},
-                    maximum_object_size = {limit}
-                )
+                    record, first_line, reason_code, message,
+                    {_SHOWN} as raw_text,
+                    raw as raw_bytes
+                from ({" union all ".join(collected)})
+                {"order by record" if len(collected) > 1 else ""}
             ) to {quote_text(target)} (format parquet, compression zstd, row_group_size {rows})
             """
         ).fetchone()
-        self._spool.unlink()
+        for path in (self._spool, *self._parts):
+            path.unlink(missing_ok=True)
         return written[0] if written else 0
 
 
@@ -147,12 +196,3 @@ def read_quarantine(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterat
         )
         while row := found.fetchone():
             yield Quarantined(*row)
-
-
-def _shown(raw: bytes) -> str | None:
-    """The raw bytes as text where they are not UTF-8; None where they are."""
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("utf-8", "backslashreplace")
-    return None

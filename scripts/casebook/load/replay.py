@@ -239,6 +239,14 @@ class _Refusals(Quarantine):
         self.count += 1
         self.reasons[record] = f"{reason_code}: {message}"
 
+    def add_query(self, connection: duckdb.DuckDBPyConnection, query: str) -> int:
+        rows = connection.execute(
+            f"select record, first_line, reason_code, message, raw from ({query})"
+        ).fetchall()
+        for row in rows:
+            self.add(*row)
+        return len(rows)
+
 
 def _check(given: Corrections, tables: dict[str, Table], lake: Lake) -> None:
     """Raise an error about the first line that is of no record in quarantine.

@@ -1,0 +1,72 @@
+"""`casebook declare`: a draft of the source YAML and the staging model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from casebook.cli.options import Raw
+from casebook.cli.printing import err, out, print_rows
+from casebook.settings import find_settings
+
+
+def declare(
+    path: Annotated[
+        str, typer.Argument(help="A raw file; a table of a SQLite file as FILE#TABLE.")
+    ],
+    table: Annotated[
+        str | None,
+        typer.Option(
+            "--table", metavar="SOURCE.TABLE", help="The table; by default what its folders say."
+        ),
+    ] = None,
+    raw: Raw = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a staging model that exists.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--print", help="Print the draft; write nothing.")] = False,
+) -> None:
+    """Draft the source YAML and the staging model for a new kind of raw file.
+
+    Types, keys and what is required are guessed from the file's first records. The draft builds as
+    it stands; what is to be looked at is marked `# confirm:`.
+    """
+    from casebook.draft import declare as draft_files
+    from casebook.draft import preview, write
+
+    settings = find_settings(raw)
+    declared = draft_files(settings, path, table, force=force)
+    if show:
+        out.print(preview(settings, declared), markup=False, end="")
+        return
+    write(declared)
+    for file in declared.files:
+        verb = "wrote" if file in declared.new else "changed"
+        out.print(f"{verb} {file.relative_to(settings.project)}", markup=False)
+    if declared.by_hand:
+        err.print("[yellow]add to dbt_project.yml[/], so that the audit counts the records:")
+        err.print(declared.by_hand, markup=False)
+    out.print(f"\nguessed from {declared.seen}; look at each `# confirm:`", markup=False)
+    if declared.head.bad:
+        bad = f"{declared.head.bad} of its first records cannot be read"
+        out.print(f"{bad}, such as {declared.head.why_bad}", markup=False)
+    print_rows(
+        ["column", "staging", "type", "required", "key", "look at"],
+        [
+            (
+                guess.name.delivered,
+                guess.name.staging,
+                guess.type_name,
+                "yes" if guess.required else "",
+                "yes" if guess.name in declared.key.columns else "",
+                "; ".join(guess.remarks),
+            )
+            for guess in declared.guesses
+        ],
+    )
+    if not declared.key.columns:
+        out.print(f"no key: {declared.key.remark}", markup=False)
+    out.print(
+        f"\nnext: `casebook build`, then `casebook rejects {declared.table} --raw`", markup=False
+    )

@@ -1,0 +1,210 @@
+"""`casebook load`, `rejects` and `replay`: raw files, and what of them was refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Verify, Warehouse
+from casebook.cli.printing import digits, err, out, print_rows
+from casebook.settings import Settings, find_settings
+
+if TYPE_CHECKING:
+    from casebook.load.replay import ReplayReport
+    from casebook.load.run import LoadReport
+
+
+def load(
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default."),
+    ] = None,
+    raw: Raw = None,
+    lake: Lake = None,
+    warehouse: Warehouse = None,
+    verify: Verify = False,
+    allow_shrink: AllowShrink = False,
+    quiet: Quiet = False,
+) -> None:
+    """Bring raw files into the lake, and account for every record in them."""
+    settings = find_settings(raw, lake, warehouse)
+    raise typer.Exit(load_tables(settings, tables or [], verify, allow_shrink, quiet))
+
+
+def rejects(
+    table: Annotated[
+        str | None, typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default.")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", help="One raw file, as blog/votes/a.jsonl.")
+    ] = None,
+    text: Annotated[
+        bool, typer.Option("--raw", "--text", help="Show every record with its raw text.")
+    ] = False,
+    lake: Lake = None,
+    warehouse: Warehouse = None,
+) -> None:
+    """Show what was quarantined or rejected, by file and reason."""
+    from casebook.ask.warehouse import open_warehouse, rejected_records
+    from casebook.ask.warehouse import rejects as count_rejects
+    from casebook.load.discover import choose_tables
+    from casebook.sources import read_sources
+
+    settings = find_settings(lake=lake, warehouse=warehouse)
+    tables = choose_tables(read_sources(settings.project), [table] if table else [])
+    if settings.lake.exists() and not settings.warehouse.exists():
+        err.print("nothing is built yet: these are in quarantine; a build finds what else is wrong")
+        names = [table.full_name for table in tables]
+        _print_quarantine(settings, names, file, text)
+        return
+    with open_warehouse(settings.warehouse) as connection:
+        if text:
+            _print_records(rejected_records(connection, table, file))
+            return
+        rows = count_rejects(connection, table, file)
+    print_rejects(rows)
+
+
+def replay(
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", help="Write what is in quarantine to a new file, to be edited."),
+    ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            "--corrections", help="Such a file: texts that were changed are read instead."
+        ),
+    ] = None,
+    lake: Lake = None,
+    quiet: Quiet = False,
+) -> None:
+    """Try quarantined records again, as they stand or corrected by hand; needs no raw files."""
+    from casebook.cli.progress import counting
+    from casebook.lake.layout import Lake as LakeFolder
+    from casebook.load.corrections import export_quarantine
+    from casebook.load.discover import choose_tables
+    from casebook.load.replay import replay as replay_quarantine
+    from casebook.sources import read_sources
+
+    if export and corrections:
+        raise typer.BadParameter("give --export or --corrections, not both")
+    settings = find_settings(lake=lake)
+    if export:
+        names = [t.full_name for t in choose_tables(read_sources(settings.project), tables or [])]
+        records = export_quarantine(LakeFolder(settings.lake), names, export)
+        if not quiet:
+            out.print(f"{export}: {digits(records)} records", markup=False)
+        return
+    with counting(err, "replaying", quiet) as advance:
+        report = replay_quarantine(
+            settings, tables or [], corrections=corrections, progress=advance
+        )
+    for failure in report.failures:
+        err.print("[red]not done[/] ", end="")
+        err.print(str(failure), markup=False)
+    if not quiet:
+        _print_replay(report)
+    raise typer.Exit(report.exit_status)
+
+
+def load_tables(
+    settings: Settings, tables: list[str], verify: bool, allow_shrink: bool, quiet: bool
+) -> int:
+    from casebook.cli.progress import LoadProgress
+    from casebook.load.run import load as load_files
+
+    with LoadProgress(err, quiet) as progress:
+        report = load_files(
+            settings, tables, verify=verify, allow_shrink=allow_shrink, progress=progress
+        )
+    for result in report.refused:
+        err.print("[red]refused[/] ", end="")
+        err.print(f"{result.entry.source_file}: {result.entry.refusal}", markup=False)
+    if not quiet:
+        _print_load(report)
+    return report.exit_status
+
+
+def _print_load(report: LoadReport) -> None:
+    for result in report.files:
+        if result.is_landed and result.entry.columns_ignored:
+            ignored = ", ".join(result.entry.columns_ignored)
+            out.print(f"ignored in {result.entry.source_file}: {ignored}", markup=False)
+    for name in report.undeclared:
+        out.print(f"not declared by any source: {name}", markup=False)
+    for entry in report.gone:
+        out.print(f"gone, but kept in the lake: {entry.source_file}", markup=False)
+    rows = [
+        (
+            name,
+            ", ".join(f"{number} {state}" for state, number in sorted(count.files.items())),
+            digits(count.landed),
+            digits(count.quarantined),
+            digits(count.total_landed),
+            digits(count.total_quarantined),
+        )
+        for name, count in report.counts.items()
+    ]
+    if not rows:
+        out.print("nothing to load: no declared table has files")
+        return
+    columns = ["table", "files", "landed now", "quarantined now", "landed", "quarantined"]
+    print_rows(columns, rows)
+
+
+def _print_replay(report: ReplayReport) -> None:
+    if not report.tables:
+        out.print("nothing is in quarantine")
+        return
+    columns = ["files", "tried", "landed", "left"]
+    print_rows(
+        ["table", *columns],
+        [
+            (name, *(digits(getattr(count, column)) for column in columns))
+            for name, count in report.tables.items()
+        ],
+    )
+    if report.landed:
+        out.print("the next `casebook build` takes in what was landed")
+
+
+def _print_quarantine(
+    settings: Settings, tables: list[str], file: str | None, with_text: bool
+) -> None:
+    from casebook.lake.layout import Lake as LakeFolder
+    from casebook.load.corrections import all_in_quarantine
+
+    found = (
+        (entry.source_file, row.record, row.first_line, "quarantined", row.reason, row.text)
+        for entry, row in all_in_quarantine(LakeFolder(settings.lake), tables)
+        if file in (None, entry.source_file)
+    )
+    if with_text:
+        _print_records(found)
+        return
+    counts = Counter((name, stage, reason) for name, _, _, stage, reason, _ in found)
+    ranked = sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0]))
+    print_rejects([(*what, number) for what, number in ranked])
+
+
+def _print_records(records: Iterable[tuple[str, int, int | None, str, str, str]]) -> None:
+    for file, record, line, stage, reasons, raw_text in records:
+        place = f"record {record}" + (f", line {line}" if line else "")
+        out.print(f"{file}: {place}: {stage}: {reasons}", markup=False, style="bold")
+        out.print(f"    {raw_text}", markup=False)
+
+
+def print_rejects(rows: list[tuple[str, str, str, int]]) -> None:
+    if rows:
+        print_rows(["file", "stage", "reasons", "records"], rows)
+    else:
+        out.print("nothing was rejected")

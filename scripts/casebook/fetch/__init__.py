@@ -1,0 +1,1 @@
+"""Deliveries from databases, buckets and the web into the raw folder."""
