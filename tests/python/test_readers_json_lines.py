@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from casebook.readers import json_land
+from casebook.readers import json_fast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import Workshop, lines
@@ -211,13 +211,13 @@ def test_spellings_of_a_column_may_be_mixed_within_a_file(shop: Workshop) -> Non
 
 
 def test_a_column_may_come_late(shop: Workshop) -> None:
-    records = [{"Id": n} for n in range(json_land.SAMPLE_RECORDS + 5)]
+    records = [{"Id": n} for n in range(json_fast.SEARCHED_RECORDS + 5)]
     shop.load_one(lines(*records, {"Id": "last", "Note": "x"}))
     assert shop.landed()[-1] == (len(records) + 1, "last", None, "x")
 
 
 def test_a_required_column_must_be_among_the_first_records(shop: Workshop) -> None:
-    records = [{"Amount": n} for n in range(json_land.SAMPLE_RECORDS)]
+    records = [{"Amount": n} for n in range(json_fast.SEARCHED_RECORDS)]
     assert shop.load_one(lines(*records, {"Id": 1}), "late.jsonl").state == "refused"
     assert shop.load_one(lines(*records[1:], {"Id": 1}), "in time.jsonl").state == "new"
 
@@ -227,7 +227,7 @@ def test_large_files_match_their_keys_as_small_ones_do(shop: Workshop, bad: byte
     padding = "x" * 2000
     records = [{"id": n, "TOTAL": n, "pad": padding} for n in range(1000)]
     entry = shop.load_one(lines(bad, *records))
-    assert entry.size_bytes > json_land.SMALL_FILE
+    assert entry.size_bytes > json_fast.SMALL_FILE
     assert entry.columns_ignored == ["pad"]
     assert shop.landed()[-1][1:] == ("999", "999", None)
     assert shop.went_fast() == (not bad)

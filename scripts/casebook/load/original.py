@@ -70,7 +70,7 @@ def _delivered(settings: Settings, origin: Origin) -> Original:
         table = read_sources(settings.project).get(f"{origin.source_name}.{origin.table_name}")
         if table is None:
             return Original(None, "not to be had: its table is not declared any more")
-        reader, compression = find_reader(path)
+        reader, compression = find_reader(path, table)
         raw = Raw(
             path,
             compression,

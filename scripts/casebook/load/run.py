@@ -401,7 +401,7 @@ class _Loader:
         corrections: list[dict[str, Any]],
         before: tuple[int, ...],
     ) -> LedgerEntry:
-        reader, compression = find_reader(file.path)
+        reader, compression = find_reader(file.path, file.table)
         folder = self._work_folder()
         quarantine = Quarantine(folder / "quarantine.jsonl")
         prefix = landed.size_bytes if landed else None

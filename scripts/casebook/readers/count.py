@@ -10,6 +10,7 @@ class Counter:
         newlines: line feeds.
         returns: carriage returns.
         pairs: carriage returns that a line feed follows.
+        has_nul: whether there is a NUL.
         last_byte: the last byte that is not white space; empty where there is none.
         longest: no line, of those that end in a line feed, has more bytes than this.
         longest_line: the 1-based number of the line that may have so many.
@@ -17,7 +18,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.newlines = self.returns = self.pairs = 0
-        self.last_byte, self._last = b"", b""
+        self.last_byte, self._last, self.has_nul = b"", b"", False
         self.longest, self.longest_line, self._since = 0, 1, 0
 
     def add(self, piece: bytes | bytearray) -> None:
@@ -34,6 +35,7 @@ class Counter:
             self._since = len(piece) - piece.rfind(b"\n") - 1
             self.longest = max(self.longest, len(piece) if piece.count(b"\n") > 1 else 0)
         self.newlines += piece.count(b"\n")
+        self.has_nul = self.has_nul or b"\0" in piece
         if b"\r" in piece:
             self.returns += piece.count(b"\r")
             self.pairs += piece.count(b"\r\n")

@@ -84,15 +84,15 @@ def _read_csv(
     longest: int,
     quote: str,
 ) -> str:
-    limit = max(_LINE_LIMIT, 2 * longest + 1024)
+    limit = max(_LINE_LIMIT, longest + 1024)
     types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
     end = line_end.replace("\r", "\\r").replace("\n", "\\n")
-    delimiter = _BETWEEN.decode() if len(columns) > 1 else ""
+    delimiter = _BETWEEN.decode() if quote else ""
     return (
         f"read_csv({quote_text(path)}, auto_detect = false, header = false, columns = {{{types}}},"
         f" delim = '{delimiter}', quote = '{quote}', escape = '{quote}', new_line = '{end}',"
         f" compression = {quote_text(compression or 'none')}, max_line_size = {limit},"
-        f" buffer_size = {max(4 * limit, 32 << 20)})"
+        f" buffer_size = {max(2 * limit, 32 << 20)})"
     )
 
 
@@ -105,23 +105,28 @@ class Spool:
     Args:
         path: the file to write.
         is_numbered: whether every row comes with its number and its first line.
+
+    Attributes:
+        count: rows so far.
+        size: their bytes.
+        bad_bytes: the first record with bytes that are not UTF-8, or its first 4 KiB.
     """
 
     def __init__(self, path: Path, *, is_numbered: bool = False) -> None:
         self.path, self.is_numbered = path, is_numbered
         self.count = self.size = self._longest = 0
+        self.bad_bytes = b""
         self._has_long_records = False
         self._file = path.open("wb")
 
     def add_lines(self, lines: bytes) -> None:
         """Add lines that each end in a line feed, as a row each."""
-        is_plain = not any(mark in lines for mark in (_WRAP, _MARK, b"\r"))
+        is_plain = not any(mark in lines for mark in (_WRAP, _MARK, _BETWEEN, b"\r"))
         if is_plain and is_utf8(lines):
             self._file.write(lines)
             self.count += lines.count(b"\n")
             self.size += len(lines)
-            if len(lines) > self._longest > 0 or not self._longest:
-                self._longest = max(self._longest, *map(len, lines.split(b"\n")))
+            self._longest = max(self._longest, len(lines))
         else:
             for line in lines[:-1].split(b"\n"):
                 self.add(line)
@@ -149,6 +154,7 @@ class Spool:
             except UnicodeDecodeError as error:
                 place = f"byte 0x{raw[error.start]:02X} at byte {error.start + 1} of the record"
                 code, message = "bad_bytes", f"not UTF-8: {place}"
+                self.bad_bytes = self.bad_bytes or raw[:4096]
         row = raw
         if code or raw.startswith(_MARK):
             parts = (b"", (code or "").encode(), message.encode(), b"%d" % lines)
