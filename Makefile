@@ -101,19 +101,11 @@ build: .venv/.run ## load raw/ (or sample/ where that is empty), build and publi
 	    echo "raw/ has no files: building sample/ (make build RAW=<folder> builds yours)"; fi; \
 	.venv/bin/casebook build $(ARGS)
 
-# dbt reads a copy of the warehouse, so that neither readers nor a build are in its way.
 .PHONY: docs
-docs: .venv/.run ## write the docs site of the published warehouse to target/docs/index.html
+docs: .venv/.run ## write report, catalogue and dbt's docs of the published warehouse to target/site/
 	@test -f "$${WAREHOUSE:-$${CASEBOOK_WAREHOUSE:-warehouse.db}}" || \
 	    $(MAKE) --no-print-directory build
-	@$(settle); warehouse="$${CASEBOOK_WAREHOUSE:-warehouse.db}"; \
-	copy="target/docs_build/$$(basename "$$warehouse")"; \
-	rm -rf target/docs target/docs_build && mkdir -p target/docs target/docs_build && \
-	trap 'rm -f "$$copy"' EXIT && cp "$$warehouse" "$$copy" && \
-	CASEBOOK_WAREHOUSE="$$copy" DBT_TARGET_PATH=target/docs_build/dbt \
-	    .venv/bin/dbt --quiet docs generate --static && \
-	cp target/docs_build/dbt/static_index.html target/docs/index.html && \
-	echo "The docs site, to open in a browser: $$(pwd)/target/docs/index.html"
+	@$(settle); .venv/bin/casebook report
 
 .PHONY: serve
 serve: .venv/.run ## answer over HTTP from the published warehouse, until Ctrl-C

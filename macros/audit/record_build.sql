@@ -1,7 +1,8 @@
 {% macro record_build() -%}
     {#- After a build's last node: its row in audit.builds. -#}
     {%- if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY -%}
-        {%- do create_builds_table(graph.nodes['model.' ~ project_name ~ '.builds']) -%}
+        {%- set builds = graph.nodes['model.' ~ project_name ~ '.builds'] -%}
+        {%- do create_builds_table(builds) -%}
         {%- set counts = {'models': 0, 'passed': 0, 'warned': 0, 'failed': 0} -%}
         {%- for result in results -%}
             {%- if result.node.resource_type in ('test', 'unit_test') -%}
@@ -19,7 +20,7 @@
         {%- set version = (
             run_query('select version()').columns[0].values()[0].split(' ')[0]
         ) -%}
-        insert into audit.builds
+        insert into {{ builds.schema }}.{{ builds.alias }}
         select
             {{ literal(invocation_id) }},
             nullif({{ literal(env_var('CASEBOOK_GIT_REVISION', '')) }}, ''),

@@ -1,20 +1,20 @@
-{% macro json_record(columns) -%}
-    {{- return(adapter.dispatch('json_record')(columns)) -}}
+{% macro json_record(values) -%}
+    {{- return(adapter.dispatch('json_record')(values)) -}}
 {%- endmacro %}
 
-{% macro duckdb__json_record(columns) -%}
+{% macro duckdb__json_record(values) -%}
     cast(json_object(
-        {%- for column in columns -%}
-            '{{ column }}', {{ column }}{{ ', ' if not loop.last }}
+        {%- for key, value in values.items() -%}
+            {{ literal(key) }}, {{ value }}{{ ', ' if not loop.last }}
         {%- endfor -%}
     ) as varchar)
 {%- endmacro %}
 
-{% macro spark__json_record(columns) -%}
+{% macro spark__json_record(values) -%}
     to_json(
         named_struct(
-            {%- for column in columns -%}
-                '{{ column }}', {{ column }}{{ ', ' if not loop.last }}
+            {%- for key, value in values.items() -%}
+                {{ literal(key) }}, {{ value }}{{ ', ' if not loop.last }}
             {%- endfor -%}
         ),
         map('ignoreNullFields', 'false')

@@ -2,7 +2,7 @@
     {%- do return(adapter.dispatch('literal')(text | string)) -%}
 {%- endmacro %}
 
-{% macro duckdb__literal(text) -%}
+{% macro default__literal(text) -%}
     {%- do return("'" ~ text | replace("'", "''") ~ "'") -%}
 {%- endmacro %}
 

@@ -2,7 +2,7 @@
     {{- return(adapter.dispatch('lowered')(column)) -}}
 {%- endmacro %}
 
-{% macro duckdb__lowered(column) -%}
+{% macro default__lowered(column) -%}
     lower({{ column }})
 {%- endmacro %}
 

@@ -21,7 +21,7 @@
 
 {#- In decimals, as no integer is wide enough. Less its remainder, the dividend is divided without a
     rest: Spark's division of decimals would round, and its `div` gives a bigint. -#}
-{% macro spark__quotient(dividend, divisor, scale, precision=18) -%}
+{% macro default__quotient(dividend, divisor, scale, precision=18) -%}
     {%- set amount = 'cast(' ~ dividend ~ ' as decimal(38, 0))' -%}
     {%- set parts = 'cast(' ~ divisor ~ ' as decimal(38, 0))' -%}
     {%- set twice -%}

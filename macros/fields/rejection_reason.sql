@@ -1,29 +1,33 @@
-{#-
-    Checks are lists of [raw column, typed column, what it should be, whether it is required].
-    The reasons stand in the order of the checks.
--#}
-{% macro rejection_reason(checks) -%}
+{#- The reasons stand in the order of the fields; a field without a kind is no reason. -#}
+{% macro rejection_reason(fields, blank_is_missing=false) -%}
     {%- set failures = [] -%}
     {%- set reasons = [] -%}
-    {%- for raw, typed, kind, required in checks -%}
-        {%- set failure -%}
-            {{ typed }} is null{{ '' if required else ' and ' ~ raw ~ ' is not null' }}
-        {%- endset -%}
-        {%- do failures.append('(' ~ failure ~ ')' if not required else failure) -%}
+    {%- for name, field in fields.items() if field.kind -%}
+        {%- set raw = raw_text(field.column) -%}
+        {%- if blank_is_missing -%}{%- set raw = unless_blank(raw) -%}{%- endif -%}
+        {%- do failures.append(
+            name ~ ' is null' if field.required
+            else '(' ~ name ~ ' is null and ' ~ raw ~ ' is not null)'
+        ) -%}
         {%- set reason -%}
             case
-                {%- if required %}
-                when {{ raw }} is null then '{{ raw }}: missing'
-                when {{ typed }} is null then '{{ raw }}: not_{{ kind }}'
-                {%- else %}
-                when {{ failure }} then '{{ raw }}: not_{{ kind }}'
-                {%- endif %}
+                when {{ name }} is not null then null
+                when {{ raw }} is null
+                    then {{ literal(field.column ~ ': missing') if field.required else 'null' }}
+                {%- for condition, code in field.otherwise %}
+                when {{ condition }} then {{ literal(field.column ~ ': ' ~ code) }}
+                {%- endfor %}
+                else {{ literal(field.column ~ ': not_' ~ field.kind) }}
             end
         {%- endset -%}
         {%- do reasons.append(reason) -%}
     {%- endfor -%}
+    {%- if failures -%}
     case
         when {{ failures | join(' or ') }}
             then concat_ws('; ', {{ reasons | join(', ') }})
     end
+    {%- else -%}
+    cast(null as {{ type_string() }})
+    {%- endif -%}
 {%- endmacro %}

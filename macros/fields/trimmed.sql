@@ -2,7 +2,7 @@
     {{- return(adapter.dispatch('trimmed')(column)) -}}
 {%- endmacro %}
 
-{% macro duckdb__trimmed(column) -%}
+{% macro default__trimmed(column) -%}
     trim({{ column }})
 {%- endmacro %}
 

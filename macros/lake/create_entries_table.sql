@@ -9,10 +9,10 @@
             name ~ ' ' ~ (type_string() if type == 'timestamp' else engine_type(type))
         ) -%}
     {%- endfor -%}
-    {%- do run_query('create schema if not exists raw_lake') -%}
-    {%- do run_query('drop table if exists raw_lake.entries') -%}
+    {%- do run_query('create schema if not exists ' ~ own_schema('raw_lake')) -%}
+    {%- do run_query('drop table if exists ' ~ lake_table('entries')) -%}
     {%- do run_query(
-        'create table raw_lake.entries (' ~ columns | join(', ') ~ ') using json'
+        'create table ' ~ lake_table('entries') ~ ' (' ~ columns | join(', ') ~ ') using json'
         ~ " options (recursiveFileLookup 'true', multiLine 'true', pathGlobFilter '~entry.json')"
         ~ ' location ' ~ literal(lake ~ '/_ledger')
     ) -%}

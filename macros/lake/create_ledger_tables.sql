@@ -4,9 +4,9 @@
 
 {% macro duckdb__create_ledger_tables(lake) -%}
     {%- set columns = ledger_columns() -%}
-    {%- do run_query('create schema if not exists raw_lake') -%}
+    {%- do run_query('create schema if not exists ' ~ own_schema('raw_lake')) -%}
     {%- set ledger -%}
-        create or replace table raw_lake.ledger as
+        create or replace table {{ lake_table('ledger') }} as
         {% if lake_has_entries(lake) -%}
         select
             {{ columns | join(', ') }},
@@ -30,15 +30,15 @@
     {%- endset -%}
     {%- do run_query(ledger) -%}
     {%- do run_query(
-        'create table if not exists raw_lake.built (model varchar, source_file varchar,'
+        'create table if not exists ' ~ lake_table('built') ~ ' (model varchar, source_file varchar,'
         ~ ' landed_file varchar, lake varchar, fingerprint varchar, in_full boolean,'
         ~ ' build_id varchar)'
     ) -%}
     {%- set rejected = run_query(
-        'select rejected_file from raw_lake.ledger where rejected_file is not null order by all'
+        'select rejected_file from ' ~ lake_table('ledger') ~ ' where rejected_file is not null order by all'
     ).columns[0].values() -%}
     {%- set view -%}
-        create or replace view raw_lake.rejected as
+        create or replace view {{ lake_table('rejected') }} as
         {% if rejected -%}
         select * from read_parquet({{ file_list(rejected) }})
         {%- else -%}
@@ -67,37 +67,37 @@
             'cast(loaded_at as timestamp) as loaded_at' if type == 'timestamp' else name
         ) -%}
     {%- endfor -%}
-    {%- do run_query('drop table if exists raw_lake.ledger') -%}
+    {%- do run_query('drop table if exists ' ~ lake_table('ledger')) -%}
     {%- set ledger -%}
-        create table raw_lake.ledger using parquet as
+        create table {{ lake_table('ledger') }} using parquet as
         select
             {{ columns | join(', ') }},
             {{ redelivery_of() }} as redelivery_of,
             concat_ws(' ', landed_file, nullif({{ join_list('replayed_files') }}, '')) as landed_as
-        from raw_lake.entries
+        from {{ lake_table('entries') }}
     {%- endset -%}
     {%- do run_query(ledger) -%}
     {%- do run_query(
-        'create table if not exists raw_lake.built (source_file string, landed_file string,'
+        'create table if not exists ' ~ lake_table('built') ~ ' (source_file string, landed_file string,'
         ~ ' lake string, fingerprint string, in_full boolean, build_id string, model string)'
         ~ ' using parquet partitioned by (model)'
     ) -%}
     {%- do run_query(
-        'create table if not exists raw_lake.unfinished (build_id string, model string)'
+        'create table if not exists ' ~ lake_table('unfinished') ~ ' (build_id string, model string)'
         ~ ' using parquet partitioned by (model)'
     ) -%}
-    {%- do run_query('drop table if exists raw_lake.quarantine') -%}
+    {%- do run_query('drop table if exists ' ~ lake_table('quarantine')) -%}
     {%- do run_query(
-        'create table raw_lake.quarantine (source_file string, file_hash string, record bigint,'
+        'create table ' ~ lake_table('quarantine') ~ ' (source_file string, file_hash string, record bigint,'
         ~ ' first_line bigint, reason_code string, message string, raw_text string,'
         ~ " raw_bytes binary) using parquet options (recursiveFileLookup 'true')"
         ~ ' location ' ~ literal(lake ~ '/_rejected')
     ) -%}
     {%- do run_query(
-        'create or replace view raw_lake.rejected as select source_file, file_hash, record,'
+        'create or replace view ' ~ lake_table('rejected') ~ ' as select source_file, file_hash, record,'
         ~ ' first_line, reason_code, message, raw_text, raw_bytes'
-        ~ ' from (select *, ' ~ path_in_lake() ~ ' as _file from raw_lake.quarantine)'
-        ~ ' where _file in (select rejected_file from raw_lake.ledger'
+        ~ ' from (select *, ' ~ path_in_lake() ~ ' as _file from ' ~ lake_table('quarantine') ~ ')'
+        ~ ' where _file in (select rejected_file from ' ~ lake_table('ledger')
         ~ ' where rejected_file is not null)'
     ) -%}
 {%- endmacro %}

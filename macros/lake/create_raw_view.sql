@@ -11,10 +11,10 @@
     {%- set files = landed_files(node.source_name, node.name) -%}
     {%- set landed = landed_columns(node) if files else {'names': [], 'differ': false} -%}
     {%- set folder = lake_folder() ~ '/' ~ node.source_name ~ '/' ~ node.name ~ '/' -%}
-    {%- do run_query('create schema if not exists ' ~ node.schema) -%}
+    {%- do run_query('create schema if not exists ' ~ own_schema(node.schema)) -%}
     {%- set path_values = node.config.meta.get('path_values', []) -%}
     {%- set view -%}
-        create or replace view {{ node.schema }}.{{ node.identifier }} as
+        create or replace view {{ own_schema(node.schema) }}.{{ node.identifier }} as
         select
             {%- for column in node.columns.values() %}
             {{ adapter.quote(column.name) if column.name | lower in landed.names
@@ -49,7 +49,7 @@
     {%- endset -%}
     {%- do run_query(view) -%}
     {%- for column in node.columns.values() if column.description -%}
-        {%- do run_query('comment on column ' ~ node.schema ~ '.' ~ node.identifier ~ '.'
+        {%- do run_query('comment on column ' ~ own_schema(node.schema) ~ '.' ~ node.identifier ~ '.'
             ~ adapter.quote(column.name) ~ ' is ' ~ literal(column.description | trim)) -%}
     {%- endfor -%}
 {%- endmacro %}
@@ -60,7 +60,7 @@
     a column that a file lacks. The ledger says which of them count.
 -#}
 {% macro spark__create_raw_view(node) -%}
-    {%- set landed = 'raw_lake.' ~ node.source_name ~ '__' ~ node.name -%}
+    {%- set landed = own_schema('raw_lake') ~ '.' ~ node.source_name ~ '__' ~ node.name -%}
     {%- set folder = node.source_name ~ '/' ~ node.name ~ '/' -%}
     {%- set stored = [] -%}
     {%- set columns = [] -%}
@@ -72,7 +72,7 @@
         ) -%}
     {%- endfor -%}
     {%- set path_values = node.config.meta.get('path_values', []) -%}
-    {%- do run_query('create schema if not exists ' ~ node.schema) -%}
+    {%- do run_query('create schema if not exists ' ~ own_schema(node.schema)) -%}
     {%- do run_query('drop table if exists ' ~ landed) -%}
     {%- do run_query(
         'create table ' ~ landed ~ ' (' ~ stored | join(', ') ~ ', _source_record bigint)'
@@ -80,7 +80,7 @@
         ~ literal(lake_folder() ~ '/' ~ folder)
     ) -%}
     {%- set view -%}
-        create or replace view {{ node.schema }}.{{ node.identifier }} (
+        create or replace view {{ own_schema(node.schema) }}.{{ node.identifier }} (
             {{ columns | join(', ') }},
             _source_file, _source_record, _file_hash, _loaded_at
             {%- for name in path_values %}, {{ adapter.quote('_path_' ~ name) }}{% endfor %}
@@ -122,7 +122,7 @@
         from located
         where _file in (
             select explode(concat(array(landed_file), coalesce(replayed_files, array())))
-            from raw_lake.ledger
+            from {{ lake_table('ledger') }}
             where
                 landed_file is not null
                 and redelivery_of is null
@@ -140,10 +140,10 @@
         than the rest: one file is looked at for each declaration that files were landed with.
     -#}
     {%- set looked_at = run_query(
-        "select min(landed_file) from raw_lake.ledger where landed_file is not null"
+        "select min(landed_file) from " ~ lake_table('ledger') ~ " where landed_file is not null"
         ~ " and source_name = " ~ literal(node.source_name)
         ~ " and table_name = " ~ literal(node.name) ~ " group by declaration"
-        ~ " union select unnest(replayed_files) from raw_lake.ledger"
+        ~ " union select unnest(replayed_files) from " ~ lake_table('ledger')
         ~ " where source_name = " ~ literal(node.source_name)
         ~ " and table_name = " ~ literal(node.name)
     ).columns[0].values() -%}

@@ -7,12 +7,12 @@
     {%- for node in graph.nodes.values() if node.resource_type == 'model'
         and node.alias == relation.identifier and node.schema == relation.schema -%}
         {%- set mark = run_query(
-            "select in_full, build_id from raw_lake.built where source_file = '' and model = "
+            "select in_full, build_id from " ~ lake_table('built') ~ " where source_file = '' and model = "
             ~ literal(node.unique_id)
         ).rows -%}
         {%- if mark and mark[0][1] == invocation_id and not mark[0][0] -%}
             {%- do return(run_query(
-                "select source_file from raw_lake.built where source_file <> '' and model = "
+                "select source_file from " ~ lake_table('built') ~ " where source_file <> '' and model = "
                 ~ literal(node.unique_id) ~ " and build_id = " ~ literal(invocation_id)
             ).columns[0].values()) -%}
         {%- endif -%}

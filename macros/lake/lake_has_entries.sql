@@ -10,5 +10,5 @@
 
 {% macro spark__lake_has_entries(lake) -%}
     {%- do create_entries_table(lake) -%}
-    {%- do return(run_query('select 1 from raw_lake.entries limit 1').rows | length > 0) -%}
+    {%- do return(run_query('select 1 from ' ~ lake_table('entries') ~ ' limit 1').rows | length > 0) -%}
 {%- endmacro %}

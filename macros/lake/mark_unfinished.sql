@@ -10,7 +10,7 @@
 {%- endmacro %}
 
 {#- The model and its record are written in one transaction. -#}
-{% macro duckdb__mark_unfinished() -%}
+{% macro default__mark_unfinished() -%}
 {%- endmacro %}
 
 {% macro spark__mark_unfinished() -%}
@@ -19,7 +19,7 @@
         a full refresh, unless that was asked for.
     -#}
     {%- if flags.FULL_REFRESH or not is_unfinished() %}
-    insert overwrite table raw_lake.unfinished partition (model)
+    insert overwrite table {{ lake_table('unfinished') }} partition (model)
     select {{ literal(invocation_id) }}, {{ literal(model.unique_id) }}
     {%- endif %}
 {%- endmacro %}
@@ -29,13 +29,13 @@
     {{- return(adapter.dispatch('is_unfinished')()) -}}
 {%- endmacro %}
 
-{% macro duckdb__is_unfinished() -%}
+{% macro default__is_unfinished() -%}
     {%- do return(false) -%}
 {%- endmacro %}
 
 {% macro spark__is_unfinished() -%}
     {%- do return(run_query(
-        'select 1 from raw_lake.unfinished where model = ' ~ literal(model.unique_id)
+        'select 1 from ' ~ lake_table('unfinished') ~ ' where model = ' ~ literal(model.unique_id)
         ~ ' and build_id <> ' ~ literal(invocation_id)
     ).rows | length > 0) -%}
 {%- endmacro %}

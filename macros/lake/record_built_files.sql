@@ -10,7 +10,7 @@
         {%- endset -%}
         {%- set added -%}
             select source_file, landed_as, {{ values }}, {{ literal(model.unique_id) }}
-            from raw_lake.ledger
+            from {{ lake_table('ledger') }}
             where
                 landed_file is not null
                 and redelivery_of is null
@@ -18,7 +18,7 @@
                 and table_name = {{ literal(table[1]) }}
                 {%- if is_incremental() %}
                 and source_file not in (
-                    select source_file from raw_lake.built
+                    select source_file from {{ lake_table('built') }}
                     where model = {{ literal(model.unique_id) }}
                 )
                 {%- endif %}
@@ -33,12 +33,12 @@
 {%- endmacro %}
 
 {#- In the model's own transaction. -#}
-{% macro duckdb__write_built_files(values, added, keep) -%}
+{% macro default__write_built_files(values, added, keep) -%}
     {%- do run_query(
-        'delete from raw_lake.built where model = ' ~ literal(model.unique_id)
+        'delete from ' ~ lake_table('built') ~ ' where model = ' ~ literal(model.unique_id)
         ~ (" and source_file = ''" if keep else '')
     ) -%}
-    insert into raw_lake.built (
+    insert into {{ lake_table('built') }} (
         source_file, landed_file, lake, fingerprint, in_full, build_id, model
     )
     select '', '', {{ values }}, {{ literal(model.unique_id) }}
@@ -49,18 +49,18 @@
 {#- The model's partition is replaced; after that it is finished. -#}
 {% macro spark__write_built_files(values, added, keep) -%}
     {%- set written -%}
-        insert overwrite table raw_lake.built partition (model)
+        insert overwrite table {{ lake_table('built') }} partition (model)
         select '', '', {{ values }}, {{ literal(model.unique_id) }}
         union all
         {{ added }}
         {%- if keep %}
         union all
         select source_file, landed_file, lake, fingerprint, in_full, build_id, model
-        from raw_lake.built
+        from {{ lake_table('built') }}
         where source_file <> '' and model = {{ literal(model.unique_id) }}
         {%- endif %}
     {%- endset -%}
     {%- do run_query(written) -%}
-    alter table raw_lake.unfinished drop if exists
+    alter table {{ lake_table('unfinished') }} drop if exists
     partition (model = {{ literal(model.unique_id) }})
 {%- endmacro %}

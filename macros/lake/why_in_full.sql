@@ -3,7 +3,7 @@
     {%- set table = built_from(model) -%}
     {%- if not execute or not table or flags.EMPTY -%}{%- do return(none) -%}{%- endif -%}
     {%- set known = run_query(
-        "select lake, fingerprint from raw_lake.built where source_file = '' and model = "
+        "select lake, fingerprint from " ~ lake_table('built') ~ " where source_file = '' and model = "
         ~ literal(model.unique_id)
     ).rows -%}
     {%- if not known -%}{%- do return('its first build') -%}{%- endif -%}
@@ -15,8 +15,8 @@
         {%- do return('its SQL, or a seed, var, macro or declaration behind it, has changed') -%}
     {%- endif -%}
     {%- set replaced = run_query(
-        "select built.source_file from raw_lake.built as built"
-        ~ " left join raw_lake.ledger as ledger on built.source_file = ledger.source_file"
+        "select built.source_file from " ~ lake_table('built') ~ " as built"
+        ~ " left join " ~ lake_table('ledger') ~ " as ledger on built.source_file = ledger.source_file"
         ~ " and ledger.source_name = " ~ literal(table[0])
         ~ " and ledger.table_name = " ~ literal(table[1])
         ~ " where built.source_file <> '' and built.model = " ~ literal(model.unique_id)

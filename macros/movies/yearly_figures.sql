@@ -1,37 +1,5 @@
-{#-
-    The one definition of each figure of `genre_year_facts` and `company_year_facts`: the CTEs
-    `summed` and `figured` over a CTE of releases, one row per movie and what it counts for, with
-    the movie's release_year, popularity, budget, revenue, is_budget_known and is_revenue_known.
-    Sums are decimals, so that no sum of amounts is out of range.
--#}
+{#- Sums are decimals, so that no sum of amounts is out of range. -#}
 {% macro yearly_figures(releases, by) -%}
-summed as (
-    select
-        {{ by | join(', ') }},
-        release_year,
-        count(*) as movie_count,
-        count(popularity) as popularity_count,
-        sum(popularity) as total_popularity,
-        coalesce(sum(cast(budget as decimal(38, 0))), 0) as total_budget,
-        coalesce(sum(cast(revenue as decimal(38, 0))), 0) as total_revenue,
-        count(case when is_budget_known then 1 end) as known_budget_count,
-        count(case when is_revenue_known then 1 end) as known_revenue_count,
-        count(case when is_budget_known and is_revenue_known then 1 end) as known_profit_count,
-        sum(case when is_budget_known then cast(budget as decimal(38, 0)) end)
-            as total_known_budget,
-        sum(case when is_revenue_known then cast(revenue as decimal(38, 0)) end)
-            as total_known_revenue,
-        sum(
-            case
-                when is_budget_known and is_revenue_known
-                    then cast(revenue as decimal(38, 0)) - cast(budget as decimal(38, 0))
-            end
-        ) as total_known_profit
-    from {{ releases }}
-    group by {{ by | join(', ') }}, release_year
-),
-
-figured as (
     select
         {{ by | join(', ') }},
         release_year,
@@ -46,6 +14,29 @@ figured as (
         {{ quotient('total_known_profit', 'known_profit_count', 6, 38) }} as average_profit,
         known_budget_count,
         known_revenue_count
-    from summed
-)
+    from (
+        select
+            {{ by | join(', ') }},
+            release_year,
+            count(*) as movie_count,
+            count(popularity) as popularity_count,
+            sum(popularity) as total_popularity,
+            coalesce(sum(cast(budget as decimal(38, 0))), 0) as total_budget,
+            coalesce(sum(cast(revenue as decimal(38, 0))), 0) as total_revenue,
+            count(case when is_budget_known then 1 end) as known_budget_count,
+            count(case when is_revenue_known then 1 end) as known_revenue_count,
+            count(case when is_budget_known and is_revenue_known then 1 end) as known_profit_count,
+            sum(case when is_budget_known then cast(budget as decimal(38, 0)) end)
+                as total_known_budget,
+            sum(case when is_revenue_known then cast(revenue as decimal(38, 0)) end)
+                as total_known_revenue,
+            sum(
+                case
+                    when is_budget_known and is_revenue_known
+                        then cast(revenue as decimal(38, 0)) - cast(budget as decimal(38, 0))
+                end
+            ) as total_known_profit
+        from {{ releases }}
+        group by {{ by | join(', ') }}, release_year
+    ) as summed
 {%- endmacro %}

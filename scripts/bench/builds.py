@@ -10,7 +10,7 @@ from pathlib import Path
 from measure import Run
 
 # What a day of votes goes through: the marts, their tests, and what becomes of each record.
-MODELS = ("+votes", "weekly_votes", "outlier_weeks", "int_blog__accounting")
+MODELS = ("+votes", "weekly_votes", "outlier_weeks")
 SLOWEST = 8
 
 

@@ -33,10 +33,7 @@ MEDIUM = 500 * MB
 USERS, COURSES, RATINGS = 200_000, 2_000, 5_000_000
 LEAST_COURSES = 50
 CHUNK = 10_000
-MODELS = (
-    *("+recommendations_for_user", "int_courses__accounting", "int_courses__rejected_records"),
-    *("--indirect-selection", "buildable"),
-)
+MODELS = (*("+recommendations_for_user", "--indirect-selection", "buildable"),)
 LANGUAGES = ("R", "python", "SQL", "", "shell")
 
 

@@ -18,7 +18,7 @@ from spark_side import MILLION, MONTHS, PROJECT, on_spark, parse, report, tables
 
 DUCKDB = "DuckDB"
 MASTERS = ("local[1]", "local[2]")
-RECORDS, OUTRANKED, VOTES = "int_blog__vote_records", "int_blog__votes_outranked", "votes"
+RECORDS, OUTRANKED, VOTES = "int_blog__vote_records", "int_blog__votes_superseded", "votes"
 TABLES = {RECORDS: "intermediate", OUTRANKED: "intermediate", VOTES: "blog_analysis"}
 
 ABOUT = """\

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from casebook.lake.layout import Lake, LedgerEntry
-from casebook.load.run import LoadReport, load
+from casebook.lake.layout import Lake
+from casebook.lake.ledger import LedgerEntry
+from casebook.load.report import LoadReport
+from casebook.load.run import load
 from casebook.readers.archives import zstd
 from casebook.settings import Settings
 

@@ -160,7 +160,7 @@ def test_what_a_model_depends_on_changes_and_it_is_refreshed_in_full(
         shown = bench.casebook("build", "--exclude-resource-type", "test").stderr
         return set(re.findall(r"full refresh of (\w+): its SQL", shown))
 
-    every = {"int_blog__vote_records", "int_blog__votes_outranked", "votes"}
+    every = {"int_blog__vote_records", "int_blog__votes_superseded", "votes"}
     assert refreshed() == set()
     assert bench.query("select distinct post_id from blog_analysis.votes") == [(0,)]
 
@@ -184,12 +184,12 @@ def test_what_a_model_depends_on_changes_and_it_is_refreshed_in_full(
     assert refreshed() == every
 
     edit(
-        "models/intermediate/blog/int_blog__votes_outranked.sql",
+        "models/intermediate/blog/int_blog__votes_superseded.sql",
         lambda text: text + "\n-- {{ var('outlier_deviation') }}\n",
     )
-    assert refreshed() == {"int_blog__votes_outranked", "votes"}
+    assert refreshed() == {"int_blog__votes_superseded", "votes"}
     edit("dbt_project.yml", lambda text: text.replace("deviation: 0.2", "deviation: 0.3"))
-    assert refreshed() == {"int_blog__votes_outranked", "votes"}
+    assert refreshed() == {"int_blog__votes_superseded", "votes"}
     assert refreshed() == set()
 
 
@@ -222,7 +222,7 @@ def test_an_incremental_build_tests_the_keys_that_it_touched(bench: Workbench) -
     with duckdb.connect(str(bench.warehouse)) as connection:
         connection.execute("insert into blog_analysis.votes from blog_analysis.votes")
     bench.write("b.jsonl", [vote(3)])
-    select = ["--select", "int_blog__vote_records", "int_blog__votes_outranked", "votes"]
+    select = ["--select", "int_blog__vote_records", "int_blog__votes_superseded", "votes"]
     bench.casebook("build", *select)
     bench.write("c.jsonl", [vote(2)])
     # The touched vote is replaced, so that only what was not touched stands there twice.

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from casebook.lake.layout import LedgerEntry
+from casebook.lake.ledger import LedgerEntry
 from casebook.load.discover import Found, RawFile, find_files
 from casebook.sources import Column, Table
 from loading import Workshop, lines
@@ -54,7 +54,7 @@ def test_a_database_delivers_each_declared_table(raw: Path) -> None:
     path = database(raw / "shop" / "all.db", "Orders", "returns", "other", "[x]#y")
     found = find(raw)
     assert found.files == [
-        RawFile(path, "shop/all.db#orders", ORDERS, None, "orders"),
+        RawFile(path, "shop/all.db#orders", ORDERS, None, "Orders"),
         RawFile(path, "shop/all.db#returns", RETURNS, None, "returns"),
     ]
     assert found.undeclared == ["shop/all.db#[x]#y", "shop/all.db#other"]
@@ -85,7 +85,10 @@ def test_a_database_without_a_declared_table_is_undeclared(raw: Path) -> None:
     database(raw / "shop" / "other.db", "x", "y")
     database(raw / "elsewhere" / "z.db", "orders")
     found = find(raw)
-    assert (found.files, found.undeclared) == ([], ["elsewhere/", "shop/other.db"])
+    assert (found.files, found.undeclared) == (
+        [],
+        ["elsewhere/", "shop/other.db (its tables: x, y; declared: orders, returns)"],
+    )
 
 
 def test_other_files_of_a_source_stay_undeclared(raw: Path) -> None:
@@ -166,7 +169,7 @@ def test_a_database_in_a_tables_folder_delivers_that_table(raw: Path) -> None:
     path = database(raw / "shop" / "orders" / "2024" / "a.db", "ORDERS", "returns")
     found = find(raw)
     assert found.files == [
-        RawFile(path, "shop/orders/2024/a.db#orders", ORDERS, None, "orders"),
+        RawFile(path, "shop/orders/2024/a.db#orders", ORDERS, None, "ORDERS"),
     ]
     assert found.undeclared == ["shop/orders/2024/a.db#returns"]
 

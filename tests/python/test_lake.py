@@ -18,13 +18,13 @@ from casebook.lake.layout import (
     MARK,
     OLD_ENTRY,
     Lake,
-    LedgerEntry,
     decode,
     encode,
     fits,
     landed_name,
     write_json,
 )
+from casebook.lake.ledger import LedgerEntry
 from casebook.lake.quarantine import Quarantine, Quarantined, read_quarantine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,7 +126,7 @@ def test_a_broken_entry_says_how_to_mend_it(tmp_path: Path, content: str) -> Non
     lake = Lake(tmp_path)
     lake.commit(entry())
     lake.entry_path("s", "t", "s/t/a.jsonl").write_text(content)
-    with pytest.raises(CasebookError, match="delete it"):
+    with pytest.raises(CasebookError, match="run `casebook load`"):
         lake.entries()
 
 

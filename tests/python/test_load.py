@@ -14,9 +14,9 @@ import duckdb
 import pytest
 from casebook.errors import CasebookError, Refused
 from casebook.lake.layout import encode
-from casebook.load import run as load_module
-from casebook.load.run import FileResult
-from casebook.load.run import _check_counts as check_counts
+from casebook.load import land as load_module
+from casebook.load.land import _check_counts as check_counts
+from casebook.load.report import FileResult
 from casebook.readers.base import Raw, Reading, Workspace
 from loading import SOURCES, Workshop, lines
 

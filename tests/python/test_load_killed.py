@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from casebook.load import run as load_module
+from casebook.load import land as load_module
 from loading import Workshop, lines
 
 LOADER = """
@@ -30,7 +30,7 @@ print("ready", flush=True)
 report = load(Settings(root, root / "raw", root / "lake", root / "warehouse.db"))
 print(" ".join(result.entry.state for result in report.files))
 """
-KILLS = 50
+KILLS = 12
 
 
 @pytest.fixture

@@ -67,6 +67,7 @@ def test_why_there_is_no_text(shop: Workshop) -> None:
     assert "has no record 2" in text_of(shop, "a.jsonl", 2).why
     shop.declare(SOURCES.replace("name: orders", "name: others"))
     assert "not declared any more" in text_of(shop, "a.jsonl", 1).why
+    shop.declare(SOURCES)
     (shop.folder / "a.jsonl").write_bytes(lines({"Id": 2}))
     assert "has changed since" in text_of(shop, "a.jsonl", 1).why
     (shop.folder / "a.jsonl").unlink()

@@ -18,9 +18,10 @@ from typing import Any
 import duckdb
 import pytest
 from casebook.errors import CasebookError
-from casebook.lake.layout import LedgerEntry
-from casebook.load.corrections import export_quarantine
-from casebook.load.replay import ReplayReport, replay
+from casebook.lake.ledger import LedgerEntry
+from casebook.load.original import export_quarantine
+from casebook.load.replay import replay
+from casebook.load.report import ReplayReport
 from casebook.readers import choose, json_lines
 from casebook.readers.base import Text, Workspace
 from casebook.readers.json_judge import _judge as judge
@@ -332,17 +333,20 @@ def test_the_same_corrections_may_be_given_again(shop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (GOOD_LINE | {"record": 1}, "record 1 of shop/orders/a.jsonl is not in quarantine"),
-        (GOOD_LINE | {"record": 9}, "record 9 of shop/orders/a.jsonl is not in quarantine"),
-        (GOOD_LINE | {"source_file": "../x"}, "record 2 of ../x is not in quarantine"),
-        (GOOD_LINE | {"table": "shop.other"}, "shop.other is no declared table, or not chosen"),
-        (GOOD_LINE | {"record": "2"}, "not as it was exported: `record` is missing"),
-        (GOOD_LINE | {"text": None}, "not as it was exported: `text` is missing"),
+        (GOOD_LINE | {"record": 1}, "line 2: record 1 of shop/orders/a.jsonl is not in quarantine"),
+        (GOOD_LINE | {"record": 9}, "line 2: record 9 of shop/orders/a.jsonl is not in quarantine"),
+        (GOOD_LINE | {"source_file": "../x"}, "line 2: record 2 of ../x is not in quarantine"),
+        (
+            GOOD_LINE | {"table": "shop.other"},
+            "line 2: shop.other is no declared table, or not chosen",
+        ),
+        (GOOD_LINE | {"text": None}, "line 2: not as it was exported"),
+        (GOOD_LINE | {"record": "x"}, "not as it was exported"),
         (GOOD_LINE | {"text": "\ud800"}, "not as it was exported"),
-        ([1], "not as it was exported: no JSON object"),
-        (b'{"record": 2,', "not as it was exported: Expecting property name"),
+        ([1], "not as it was exported"),
+        (b'{"record": 2,', "not as it was exported"),
         (b"\xff", "not as it was exported"),
-        (GOOD_LINE, "a second line for the same record"),
+        (GOOD_LINE, "line 2: a second line for the same record"),
     ],
 )
 def test_a_line_of_no_quarantined_record_stops_the_replay_before_it_begins(
@@ -351,10 +355,10 @@ def test_a_line_of_no_quarantined_record_stops_the_replay_before_it_begins(
     shop.load_one(lines({"Id": 1}, BAD))
     before = shop.copy_of_lake()
     path = shop.root / "corrections.jsonl"
-    path.write_bytes(lines(GOOD_LINE | {"text": MENDED}) + b"\n" + lines(line))
+    path.write_bytes(lines(GOOD_LINE | {"text": MENDED}, line))
     with pytest.raises(CasebookError) as raised:
         replay(shop.settings, corrections=path)
-    assert str(raised.value).startswith(f"{path}: line 3: {message}")
+    assert str(raised.value).startswith(f"{path}: {message}")
     assert raised.value.fix
     assert shop.copy_of_lake() == before
 
@@ -369,7 +373,7 @@ def test_what_cannot_be_replayed_at_all_says_why(shop: Workshop) -> None:
     os.truncate(shop.settings.lake / str(shop.entry().rejected_file), 100)
     report = replay(shop.settings)
     assert (report.exit_status, report.landed) == (1, 0)
-    assert str(report.failures[0]).startswith("shop/orders/a.jsonl: cannot be read: ")
+    assert str(report.failures[0]).startswith("shop/orders/a.jsonl: a landed file of it is damaged")
     path = shop.root / "corrections.jsonl"
     with pytest.raises(CasebookError, match="the quarantine cannot be read"):
         export_quarantine(shop.lake, ["shop.orders"], path)

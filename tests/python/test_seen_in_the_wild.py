@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from casebook.lake.layout import LedgerEntry
+from casebook.lake.ledger import LedgerEntry
 from casebook.load.run import load
 from loading import Workshop
 from workbench import SHARED_RAW

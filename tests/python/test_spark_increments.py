@@ -16,12 +16,12 @@ from casebook.settings import Settings
 from test_spark import needs_spark, use_quick_settings
 from workbench import Workbench, copy_project, vote
 
-MODELS = ("+votes", "weekly_votes", "int_blog__accounting", "+product_views", "platforms")
+MODELS = ("+votes", "weekly_votes", "int_blog__votes", "+product_views", "platforms")
 TABLES = (
     "blog_analysis.votes",
     "storefront.product_views",
     "intermediate.int_blog__vote_records",
-    "intermediate.int_blog__votes_outranked",
+    "intermediate.int_blog__votes_superseded",
     "intermediate.int_storefront__product_event_records",
 )
 NOW, QUIET, LEFT, FILLED = "2022-02", "2021-11", "2022-08", "2022-09"
@@ -196,7 +196,7 @@ def test_the_increments_were_none_in_full_and_there_was_something_to_replace(sto
     ]
     moved = [key for key in votes[0] if key in votes[1] and votes[0][key][-1] != votes[1][key][-1]]
     assert len(moved) > 5
-    kinds = {row[-1] for row in story.second.tables["intermediate.int_blog__votes_outranked"][1]}
+    kinds = {row[-1] for row in story.second.tables["intermediate.int_blog__votes_superseded"][1]}
     assert kinds == {"duplicate", "superseded"}
 
 

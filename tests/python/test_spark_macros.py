@@ -140,7 +140,7 @@ ASKED = {
                 f" then {{{{ json_element('text', {place}) }}}} end"
                 for place in (1, 2, 6)
             },
-            "record": "{{ json_record(['number', 'text']) }}",
+            "record": "{{ json_record({'number': 'number', 'text': 'text'}) }}",
         },
     ),
     "doubles": (

@@ -138,10 +138,11 @@ def copy_project(to: Path, *cases: str) -> Path:
             path.unlink()
     settings = to / "dbt_project.yml"
     text = settings.read_text()
-    for name in ("cases", "cases_that_leave_out"):
-        (listed,) = re.findall(rf"^  {name}: \[(.*)\]$", text, re.M)
-        left = [case for case in listed.split(", ") if not cases or case in cases]
-        text = text.replace(f"  {name}: [{listed}]", f"  {name}: [{', '.join(left)}]")
+    for case in CASES - set(cases or CASES):
+        # The lists that the audit reads.
+        text = re.sub(rf"^    {case}\.\w+:( |\n +)\{{.*\n", "", text, flags=re.M)
+        text = re.sub(rf"^    - int_{case}__\w+\n", "", text, flags=re.M)
+    text = re.sub(r"^(  left_out_items:)\n(?!    -)", r"\1 []\n", text, flags=re.M)
     settings.write_text(text)
     return to
 

@@ -22,7 +22,11 @@ records as (
     from courses
 ),
 
-{{ judge_records('records', ['course_id'], ['title', 'description', 'programming_language']) }}
+classified as (
+    {{ classified_records(
+        'records', ['course_id'], ['title', 'description', 'programming_language']
+    ) }}
+)
 
 select
     course_id,
@@ -35,4 +39,4 @@ select
     rejection_reason,
     rejected_text,
     outcome
-from judged
+from classified

@@ -42,7 +42,9 @@ records as (
     from checked
 ),
 
-{{ judge_records('records', ['user_id', 'course_id'], ['rating']) }}
+classified as (
+    {{ classified_records('records', ['user_id', 'course_id'], ['rating']) }}
+)
 
 select
     user_id,
@@ -54,4 +56,4 @@ select
     rejection_reason,
     rejected_text,
     outcome
-from judged
+from classified

@@ -15,33 +15,35 @@ platforms as (
     select * from {{ ref('platforms') }}
 ),
 
-{{ judge_records(
-    'records', ['order_item_id'], ['order_id', 'product_id', 'sku', 'quantity']
-) }},
+classified as (
+    {{ classified_records(
+        'records', ['order_item_id'], ['order_id', 'product_id', 'sku', 'quantity']
+    ) }}
+),
 
 joined as (
     select
-        judged.order_item_id,
-        judged.order_id,
-        judged.product_id,
-        judged.sku,
-        judged.quantity,
-        judged.source_file,
-        judged.source_record,
-        judged.loaded_at,
-        judged.rejected_text,
-        judged.outcome,
+        classified.order_item_id,
+        classified.order_id,
+        classified.product_id,
+        classified.sku,
+        classified.quantity,
+        classified.source_file,
+        classified.source_record,
+        classified.loaded_at,
+        classified.rejected_text,
+        classified.outcome,
         orders.ordered_at as purchased_at,
         orders.status as order_status,
         coalesce(platforms.platform, orders.device) as platform,
         coalesce(platforms.delivers_product_views, false) as delivers_product_views,
         case
-            when judged.outcome = 'kept' and orders.order_id is null
+            when classified.outcome = 'kept' and orders.order_id is null
                 then 'order_id: orphan_order_item'
-            else judged.rejection_reason
+            else classified.rejection_reason
         end as rejection_reason
-    from judged
-    left join orders on judged.order_id = orders.order_id
+    from classified
+    left join orders on classified.order_id = orders.order_id
     left join platforms on {{ lowered('orders.device') }} = platforms.device
 )
 

@@ -74,7 +74,7 @@ checked as (
     from timed
 ),
 
-judged as (
+validated as (
     select
         *,
         case
@@ -103,5 +103,10 @@ select
     case
         when message_rejection_reason is not null then rejected_message
         when rejection_reason is not null then {{ json_element('events', 'source_item') }}
-    end as rejected_text
-from judged
+    end as rejected_text,
+    case
+        when rejection_reason is not null then 'rejected'
+        when is_other_event then 'left_out'
+        else 'kept'
+    end as outcome
+from validated

@@ -3,9 +3,10 @@
 with
 
 left_out as (
-    {% if var('cases_that_leave_out') -%}
-        {{ union_of_cases('left_out_items') }}
-    {%- else -%}
+    {% for model in var('left_out_items') -%}
+        select * from {{ ref(model) }}
+        {{ 'union all' if not loop.last }}
+    {% else -%}
         select
             cast(null as {{ type_string() }}) as source_file,
             cast(null as {{ type_string() }}) as source_name,
@@ -15,7 +16,7 @@ left_out as (
             cast(null as {{ type_string() }}) as counted_as,
             cast(null as {{ type_bigint() }}) as items
         where false
-    {%- endif %}
+    {%- endfor %}
 )
 
 select

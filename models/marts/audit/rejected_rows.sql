@@ -11,7 +11,7 @@ ledger as (
 ),
 
 rejected as (
-    {{ union_of_cases('rejected_records') }}
+    {{ rejected_items() }}
 ),
 
 unreadable as (

@@ -7,8 +7,23 @@ ledger as (
     where landed_file is not null
 ),
 
+items as (
+    {{ audited_items() }}
+),
+
 accounting as (
-    {{ union_of_cases('accounting') }}
+    select
+        source_file,
+        source_name,
+        table_name,
+        sum(items) as items,
+        sum(case when outcome = 'rejected' then items else 0 end) as rejected,
+        sum(case when outcome = 'left_out' then items else 0 end) as left_out,
+        sum(case when outcome = 'duplicate' then items else 0 end) as duplicate,
+        sum(case when outcome = 'superseded' then items else 0 end) as superseded,
+        sum(kept) as kept
+    from items
+    group by source_file, source_name, table_name
 )
 
 select

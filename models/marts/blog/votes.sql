@@ -9,31 +9,17 @@
 
 with
 
-records as (
-    select * from {{ ref('int_blog__vote_records') }}
-    where rejection_reason is null
+latest as (
+    select * from {{ ref('int_blog__votes') }}
+    where
+        outcome = 'kept'
     {% if is_incremental() -%}
         and source_file in {{ pending_files() }}
     {%- endif %}
 ),
 
-outranked as (
-    select * from {{ ref('int_blog__votes_outranked') }}
-),
-
 vote_types as (
     select * from {{ ref('vote_types') }}
-),
-
-latest as (
-    select records.*
-    from records
-    left join outranked
-        on
-            records.vote_id = outranked.vote_id
-            and records.source_record = outranked.source_record
-            and records.source_file = outranked.source_file
-    where outranked.vote_id is null
 )
 
 select

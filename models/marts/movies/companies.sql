@@ -6,7 +6,9 @@ listed as (
     select * from {{ ref('int_movies__listed_companies') }}
 ),
 
-{{ latest_names('listed', 'company_id') }}
+latest as (
+    {{ latest_names('listed', 'company_id') }}
+)
 
 select
     company_id,

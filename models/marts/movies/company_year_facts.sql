@@ -32,7 +32,9 @@ releases as (
     inner join companies on movie_companies.company_id = companies.company_id
 ),
 
-{{ yearly_figures('releases', ['company_id', 'company_name']) }}
+figured as (
+    {{ yearly_figures('releases', ['company_id', 'company_name']) }}
+)
 
 select
     company_id,

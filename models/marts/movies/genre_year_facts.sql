@@ -32,7 +32,9 @@ releases as (
     inner join genres on movie_genres.genre_id = genres.genre_id
 ),
 
-{{ yearly_figures('releases', ['genre_id', 'genre_name']) }}
+figured as (
+    {{ yearly_figures('releases', ['genre_id', 'genre_name']) }}
+)
 
 select
     genre_id,

@@ -6,7 +6,9 @@ listed as (
     select * from {{ ref('int_movies__listed_genres') }}
 ),
 
-{{ latest_names('listed', 'genre_id') }}
+latest as (
+    {{ latest_names('listed', 'genre_id') }}
+)
 
 select
     genre_id,

@@ -77,7 +77,11 @@ purchases as (
         and (platform is null or platform_name = platform)
 ),
 
-{{ click_through('cast(start_at as timestamp)', 'interval_minutes') }}
+rated as (
+    {{ click_through(
+        'product_views', 'purchases', 'cast(start_at as timestamp)', 'interval_minutes'
+    ) }}
+)
 
 select
     interval_start_at,

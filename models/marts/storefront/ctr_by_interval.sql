@@ -33,7 +33,14 @@ purchases as (
     where platform in (select platforms.platform from platforms)
 ),
 
-{{ click_through("date_trunc('day', happened_at)", var('ctr_interval_minutes')) }}
+rated as (
+    {{ click_through(
+        'product_views',
+        'purchases',
+        "date_trunc('day', happened_at)",
+        var('ctr_interval_minutes')
+    ) }}
+)
 
 select
     interval_start_at,

@@ -17,8 +17,7 @@ with
 events as (
     select * from {{ ref('int_storefront__product_event_records') }}
     where
-        rejection_reason is null
-        and other_kind is null
+        outcome = 'kept'
     {% if is_incremental() -%}
         and source_file in {{ pending_files() }}
     {%- endif %}

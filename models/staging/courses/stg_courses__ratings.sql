@@ -1,52 +1,40 @@
 -- Grain: one row per landed rating record.
 
+{%- set fields = {
+    'user_id': an_integer('user_id', required=true),
+    'course_id': an_integer('course_id', required=true),
+    'number': a_number('rating', 18, 9, required=true),
+} %}
+
 with
 
 source as (
     select * from {{ source('courses', 'ratings') }}
 ),
 
-typed as (
-    select
-        {{ cast_integer('user_id') }} as rater_id,
-        {{ cast_integer('course_id') }} as rated_course_id,
-        -- With more decimals than a rating may have, so that these show.
-        {{ cast_decimal('rating', 18, 9) }} as number,
-        -- Only long texts have more than nine, and to look at twenty takes a hundred times as long.
-        case when length(rating) > 10 then {{ cast_decimal('rating', 38, 20) }} end as long_number,
-        user_id,
-        course_id,
-        rating,
-        _source_file as source_file,
-        _source_record as source_record,
-        _loaded_at as loaded_at
-    from source
+validated as (
+    {{ validated_fields('source', 'courses.ratings', fields) }}
 ),
 
-judged as (
+-- With more decimals than a rating may have, so that these show.
+rated as (
     select
         *,
-        {{ rejection_reason([
-            ('user_id', 'rater_id', 'an_integer', true),
-            ('course_id', 'rated_course_id', 'an_integer', true),
-            ('rating', 'number', 'a_number', true),
-        ]) }} as cast_failure,
         case
             when number < 0.5 or number > 5 then 'rating: out_of_range'
-            when number != round(number, 2) or number != long_number
-                then 'rating: too_many_decimals'
+            when number != round(number, 2) then 'rating: too_many_decimals'
         end as rating_failure
-    from typed
+    from validated
 )
 
 select
-    rater_id as user_id,
-    rated_course_id as course_id,
+    user_id,
+    course_id,
     case when rating_failure is null then cast(number as decimal(4, 2)) end as rating,
     source_file,
     source_record,
     loaded_at,
-    nullif(concat_ws('; ', cast_failure, rating_failure), '') as rejection_reason,
+    nullif(concat_ws('; ', rejection_reason, rating_failure), '') as rejection_reason,
     -- Of every record: whether its course is known shows later.
-    {{ json_record(['user_id', 'course_id', 'rating']) }} as rejected_text
-from judged
+    {{ record_text('courses.ratings') }} as rejected_text
+from rated

@@ -1,31 +1,18 @@
 -- Grain: one row per landed artist record.
 
+{%- set fields = {
+    'artist_id': an_integer('ArtistId', required=true),
+    'artist_name': a_text('Name', 'a_name', required=true),
+} %}
+
 with
 
 source as (
     select * from {{ source('music_store', 'artists') }}
 ),
 
-typed as (
-    select
-        {{ cast_integer('ArtistId') }} as artist_id,
-        nullif({{ trimmed('Name') }}, '') as artist_name,
-        ArtistId,
-        Name,
-        _source_file as source_file,
-        _source_record as source_record,
-        _loaded_at as loaded_at
-    from source
-),
-
-judged as (
-    select
-        *,
-        {{ rejection_reason([
-            ('ArtistId', 'artist_id', 'an_integer', true),
-            ('Name', 'artist_name', 'a_name', true),
-        ]) }} as rejection_reason
-    from typed
+validated as (
+    {{ validated_fields('source', 'music_store.artists', fields) }}
 )
 
 select
@@ -36,7 +23,6 @@ select
     loaded_at,
     rejection_reason,
     case
-        when rejection_reason is not null
-            then {{ json_record(['ArtistId', 'Name']) }}
+        when rejection_reason is not null then {{ record_text('music_store.artists') }}
     end as rejected_text
-from judged
+from validated

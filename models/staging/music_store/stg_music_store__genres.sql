@@ -1,31 +1,18 @@
 -- Grain: one row per landed genre record.
 
+{%- set fields = {
+    'genre_id': an_integer('GenreId', required=true),
+    'genre_name': a_text('Name', 'a_name', required=true),
+} %}
+
 with
 
 source as (
     select * from {{ source('music_store', 'genres') }}
 ),
 
-typed as (
-    select
-        {{ cast_integer('GenreId') }} as genre_id,
-        nullif({{ trimmed('Name') }}, '') as genre_name,
-        GenreId,
-        Name,
-        _source_file as source_file,
-        _source_record as source_record,
-        _loaded_at as loaded_at
-    from source
-),
-
-judged as (
-    select
-        *,
-        {{ rejection_reason([
-            ('GenreId', 'genre_id', 'an_integer', true),
-            ('Name', 'genre_name', 'a_name', true),
-        ]) }} as rejection_reason
-    from typed
+validated as (
+    {{ validated_fields('source', 'music_store.genres', fields) }}
 )
 
 select
@@ -36,7 +23,6 @@ select
     loaded_at,
     rejection_reason,
     case
-        when rejection_reason is not null
-            then {{ json_record(['GenreId', 'Name']) }}
+        when rejection_reason is not null then {{ record_text('music_store.genres') }}
     end as rejected_text
-from judged
+from validated

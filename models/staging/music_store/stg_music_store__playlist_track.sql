@@ -1,31 +1,18 @@
 -- Grain: one row per landed playlist entry record.
 
+{%- set fields = {
+    'playlist_id': an_integer('PlaylistId', required=true),
+    'track_id': an_integer('TrackId', required=true),
+} %}
+
 with
 
 source as (
     select * from {{ source('music_store', 'playlist_track') }}
 ),
 
-typed as (
-    select
-        {{ cast_integer('PlaylistId') }} as playlist_id,
-        {{ cast_integer('TrackId') }} as track_id,
-        PlaylistId,
-        TrackId,
-        _source_file as source_file,
-        _source_record as source_record,
-        _loaded_at as loaded_at
-    from source
-),
-
-judged as (
-    select
-        *,
-        {{ rejection_reason([
-            ('PlaylistId', 'playlist_id', 'an_integer', true),
-            ('TrackId', 'track_id', 'an_integer', true),
-        ]) }} as rejection_reason
-    from typed
+validated as (
+    {{ validated_fields('source', 'music_store.playlist_track', fields) }}
 )
 
 select
@@ -36,7 +23,6 @@ select
     loaded_at,
     rejection_reason,
     case
-        when rejection_reason is not null
-            then {{ json_record(['PlaylistId', 'TrackId']) }}
+        when rejection_reason is not null then {{ record_text('music_store.playlist_track') }}
     end as rejected_text
-from judged
+from validated

@@ -1,40 +1,28 @@
 -- Grain: one row per landed playlist record.
 
+{%- set fields = {
+    'playlist_id': an_integer('PlaylistId', required=true),
+    'playlist_name': a_text('Name'),
+} %}
+
 with
 
 source as (
     select * from {{ source('music_store', 'playlists') }}
 ),
 
-typed as (
-    select
-        {{ cast_integer('PlaylistId') }} as playlist_id,
-        PlaylistId,
-        Name,
-        _source_file as source_file,
-        _source_record as source_record,
-        _loaded_at as loaded_at
-    from source
-),
-
-judged as (
-    select
-        *,
-        {{ rejection_reason([
-            ('PlaylistId', 'playlist_id', 'an_integer', true),
-        ]) }} as rejection_reason
-    from typed
+validated as (
+    {{ validated_fields('source', 'music_store.playlists', fields) }}
 )
 
 select
     playlist_id,
-    nullif({{ trimmed('Name') }}, '') as playlist_name,
+    playlist_name,
     source_file,
     source_record,
     loaded_at,
     rejection_reason,
     case
-        when rejection_reason is not null
-            then {{ json_record(['PlaylistId', 'Name']) }}
+        when rejection_reason is not null then {{ record_text('music_store.playlists') }}
     end as rejected_text
-from judged
+from validated

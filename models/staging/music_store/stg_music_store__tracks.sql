@@ -1,58 +1,37 @@
 -- Grain: one row per landed track record.
 
+{%- set fields = {
+    'track_id': an_integer('TrackId', required=true),
+    'track_name': a_text('Name'),
+    'album_id': an_integer('AlbumId', required=true),
+    'media_type_id': an_integer('MediaTypeId'),
+    'genre_id': an_integer('GenreId', required=true),
+    'composer': a_text('Composer'),
+    'milliseconds': an_integer(
+        'Milliseconds', 'integer', kind='a_length', at_least=0, required=true
+    ),
+    'size_bytes': an_integer('Bytes'),
+    'unit_price': a_number('UnitPrice', 18, 4),
+} %}
+
 with
 
 source as (
     select * from {{ source('music_store', 'tracks') }}
 ),
 
-typed as (
-    select
-        {{ cast_integer('TrackId') }} as track_id,
-        {{ cast_integer('AlbumId') }} as album_id,
-        {{ cast_integer('MediaTypeId') }} as media_type_id,
-        {{ cast_integer('GenreId') }} as genre_id,
-        {{ cast_integer('Milliseconds', 'integer') }} as length_ms,
-        {{ cast_integer('Bytes') }} as size_bytes,
-        {{ cast_decimal('UnitPrice', 18, 4) }} as unit_price,
-        TrackId,
-        Name,
-        AlbumId,
-        MediaTypeId,
-        GenreId,
-        Composer,
-        Milliseconds,
-        Bytes,
-        UnitPrice,
-        _source_file as source_file,
-        _source_record as source_record,
-        _loaded_at as loaded_at
-    from source
-),
-
-judged as (
-    select
-        *,
-        {{ rejection_reason([
-            ('TrackId', 'track_id', 'an_integer', true),
-            ('AlbumId', 'album_id', 'an_integer', true),
-            ('MediaTypeId', 'media_type_id', 'an_integer', false),
-            ('GenreId', 'genre_id', 'an_integer', true),
-            ('Milliseconds', 'case when length_ms >= 0 then length_ms end', 'a_length', true),
-            ('Bytes', 'size_bytes', 'an_integer', false),
-            ('UnitPrice', 'unit_price', 'a_number', false),
-        ]) }} as rejection_reason
-    from typed
+validated as (
+    {{ validated_fields('source', 'music_store.tracks', fields) }}
 )
 
 select
     track_id,
-    nullif({{ trimmed('Name') }}, '') as track_name,
+    track_name,
     album_id,
     media_type_id,
     genre_id,
-    nullif(nullif({{ trimmed('Composer') }}, ''), 'NA') as composer,
-    length_ms as milliseconds,
+    nullif(composer, 'NA') as composer,
+    milliseconds,
     size_bytes,
     unit_price,
     source_file,
@@ -60,10 +39,6 @@ select
     loaded_at,
     rejection_reason,
     case
-        when rejection_reason is not null
-            then {{ json_record([
-                'TrackId', 'Name', 'AlbumId', 'MediaTypeId', 'GenreId', 'Composer', 'Milliseconds',
-                'Bytes', 'UnitPrice'
-            ]) }}
+        when rejection_reason is not null then {{ record_text('music_store.tracks') }}
     end as rejected_text
-from judged
+from validated

@@ -14,8 +14,7 @@ from casebook.cli.printing import digits, err, out, print_rows
 from casebook.settings import Settings, find_settings
 
 if TYPE_CHECKING:
-    from casebook.load.replay import ReplayReport
-    from casebook.load.run import LoadReport
+    from casebook.load.report import LoadReport, ReplayReport
 
 
 def load(
@@ -90,8 +89,8 @@ def replay(
     """Try quarantined records again, as they stand or corrected by hand; needs no raw files."""
     from casebook.cli.progress import counting
     from casebook.lake.layout import Lake as LakeFolder
-    from casebook.load.corrections import export_quarantine
     from casebook.load.discover import choose_tables
+    from casebook.load.original import export_quarantine
     from casebook.load.replay import replay as replay_quarantine
     from casebook.sources import read_sources
 
@@ -181,7 +180,7 @@ def _print_quarantine(
     settings: Settings, tables: list[str], file: str | None, with_text: bool
 ) -> None:
     from casebook.lake.layout import Lake as LakeFolder
-    from casebook.load.corrections import all_in_quarantine
+    from casebook.load.original import all_in_quarantine
 
     found = (
         (entry.source_file, row.record, row.first_line, "quarantined", row.reason, row.text)

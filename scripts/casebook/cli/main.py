@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from casebook import __version__
-from casebook.cli import ask, build, combine, draft, fetch, load, sample, serve
+from casebook.cli import ask, build, combine, draft, fetch, load, report, sample, serve
 from casebook.cli.printing import err, out
 from casebook.errors import CasebookError
 
@@ -28,6 +28,7 @@ app.command()(load.replay)
 app.command()(ask.trace)
 app.command()(ask.ctr)
 app.command()(ask.recommend)
+app.command()(report.report)
 app.command()(serve.serve)
 app.command()(draft.declare)
 app.command()(combine.combine)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from casebook.load.run import FileResult
+    from casebook.load.report import FileResult
 
 SECONDS_BETWEEN_LINES = 5.0
 

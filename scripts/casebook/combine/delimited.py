@@ -17,9 +17,9 @@ from itertools import accumulate, islice
 from pathlib import Path
 
 from casebook.combine.json_numbers import are_numbers, is_number
+from casebook.combine.legacy_header import Header, guess_header, split
+from casebook.combine.legacy_split import Block, Record, Splitter
 from casebook.errors import Refused
-from casebook.readers.delimited_header import Header, guess_header, split
-from casebook.readers.delimited_split import Block, Record, Splitter
 
 FIRST_ROWS = 1000
 FIRST_BYTES = 1 << 20

@@ -1,6 +1,6 @@
 """The records of JSON files as lines of strict JSON, their text unchanged.
 
-What is a record, the loader's judge says (`casebook.readers.json_judge`). Its own text passes: the
+What is a record, the loader's judge says (`legacy_judge`). Its own text passes: the
 order of its keys, repeated keys, the spelling of its numbers and its escapes. A record that stands
 over several lines is put on one, without the white space between its parts. What the loader takes
 though it is not strict JSON is made so: a comma before a closing bracket goes, and `NaN`,
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import msgspec
 
-from casebook.readers.delimited_split import find_bad_byte
-from casebook.readers.json_array import elements
-from casebook.readers.json_judge import Opinion, Record, ask, judge_all
-from casebook.readers.json_keys import Keys
-from casebook.readers.json_lines import blocks
+from casebook.combine.legacy_array import elements
+from casebook.combine.legacy_judge import Opinion, Record, ask, judge_all
+from casebook.combine.legacy_keys import Keys
+from casebook.combine.legacy_lines import blocks
+from casebook.combine.legacy_split import find_bad_byte
 from casebook.sql import LateConnection
 
 _ANY_KEYS = Keys({}, {}, frozenset(), [])

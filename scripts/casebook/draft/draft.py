@@ -117,40 +117,15 @@ def _column_config(guess: Guess) -> list[str]:
 
 def staging_sql(draft: Draft) -> str:
     """The staging model."""
-    raw_names = [guess.name.declared for guess in draft.guesses]
-    typed = _typed_names(draft)
-    items = []
-    for guess in draft.guesses:
-        raw, name = guess.name.declared, typed[guess]
-        if guess.kind is not TEXT:
-            item = f"{_call(guess)} as {name}"
-            fits = len(item) + 9 <= WIDTH
-            items.append(item if fits else f"{_call(guess)}\n            as {name}")
-        elif name != raw:
-            items.append(f"{raw} as {name}")
-    items += raw_names
-    items += [
-        "_source_file as source_file",
-        "_source_record as source_record",
-        "_loaded_at as loaded_at",
-    ]
-    final = [
-        typed[guess]
-        if typed[guess] == guess.name.staging
-        else f"{typed[guess]} as {guess.name.staging}"
-        for guess in draft.guesses
-    ]
-    final += ["source_file", "source_record", "loaded_at", "rejection_reason"]
-    listed = textwrap.fill(
-        ", ".join(f"'{raw}'" for raw in raw_names),
-        WIDTH,
-        initial_indent=" " * 16,
-        subsequent_indent=" " * 16,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    table = f"{draft.source}.{draft.table}"
+    fields = "".join(f"    '{g.name.staging}': {_field(g)},\n" for g in draft.guesses)
+    names = [guess.name.staging for guess in draft.guesses]
+    final = [*names, "source_file", "source_record", "loaded_at", "rejection_reason"]
     return f"""\
 -- Grain: one row per landed record of {draft.table}.
+
+{{%- set fields = {{
+{fields}}} %}}
 
 with
 
@@ -158,28 +133,16 @@ source as (
     select * from {{{{ source('{draft.source}', '{draft.table}') }}}}
 ),
 
-typed as (
-    select
-{_lines(items, 8)}
-    from source
-),
-
-judged as (
-    select
-        *,
-        {_rejection(draft, typed)} as rejection_reason
-    from typed
+validated as (
+    {{{{ validated_fields('source', '{table}', fields) }}}}
 )
 
 select
 {_lines(final, 4)},
     case
-        when rejection_reason is not null
-            then {{{{ json_record([
-{listed}
-            ]) }}}}
+        when rejection_reason is not null then {{{{ record_text('{table}') }}}}
     end as rejected_text
-from judged
+from validated
 """
 
 
@@ -244,45 +207,21 @@ def scalar(text: str) -> str:
     )
 
 
-def _typed_names(draft: Draft) -> dict[Guess, str]:
-    """What the columns of staging are called beside the raw ones, which keep their names."""
-    raw = {guess.name.declared.lower() for guess in draft.guesses}
-    return {
-        guess: guess.name.staging
-        if guess.name.staging not in raw or _is_passed_on(guess)
-        else f"typed_{guess.name.staging}"
-        for guess in draft.guesses
-    }
-
-
-def _is_passed_on(guess: Guess) -> bool:
-    """Whether the raw column is the typed one already: a text of the same name."""
-    return guess.kind is TEXT and guess.name.staging == guess.name.declared
-
-
-def _call(guess: Guess) -> str:
-    arguments = "".join(f", {number}" for number in guess.size)
-    return f"{{{{ {guess.kind.macro}('{guess.name.declared}'{arguments}) }}}}"
-
-
-def _rejection(draft: Draft, typed: dict[Guess, str]) -> str:
-    checks = [
-        (
-            f"'{guess.name.declared}', '{typed[guess]}',",
-            f"'{guess.kind.reason}', {str(guess.required).lower()}",
-        )
-        for guess in draft.guesses
-        if guess.required or guess.kind is not TEXT
-    ]
-    if not checks:
-        return "cast(null as varchar)"
-    listed = "\n".join(
-        f"            ({names} {what}),"
-        if len(names) + len(what) + 16 <= WIDTH
-        else f"            (\n                {names}\n                {what}\n            ),"
-        for names, what in checks
-    )
-    return f"{{{{ rejection_reason([\n{listed}\n        ]) }}}}"
+def _field(guess: Guess) -> str:
+    """What the staging model says of a column: what it is, and how it is cast."""
+    column = guess.name.declared
+    parts = [f"'{column}'"]
+    if guess.required or guess.kind is not TEXT:
+        parts.append(f"'{guess.kind.reason}'")
+    if guess.kind is not TEXT:
+        size = "".join(f", {number}" for number in guess.size)
+        parts.append(f"{guess.kind.macro}(adapter.quote('{column}'){size})")
+    if guess.required:
+        parts.append("required=true")
+    one_line = f"field({', '.join(parts)})"
+    if len(one_line) + len(guess.name.staging) + 9 <= WIDTH:
+        return one_line
+    return "field(\n" + ",\n".join(f"        {part}" for part in parts) + "\n    )"
 
 
 def _unit_test(draft: Draft) -> list[str]:

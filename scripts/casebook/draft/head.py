@@ -17,12 +17,12 @@ import yaml
 
 from casebook.draft.names import Name, name_columns
 from casebook.errors import CasebookError, Refused
-from casebook.lake.layout import LedgerEntry
+from casebook.lake.ledger import LedgerEntry
 from casebook.load.run import load
 from casebook.readers.archives import UNREADABLE, open_text, refused
 from casebook.readers.base import MAX_RECORD_BYTES, Raw
 from casebook.readers.choose import find_reader
-from casebook.readers.delimited_header import guess_header
+from casebook.readers.header import guess_header
 from casebook.settings import Settings
 from casebook.sources import Table
 from casebook.sql import quote_name, quote_text

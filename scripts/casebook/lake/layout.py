@@ -3,6 +3,7 @@
     lake/<source>/<table>/<raw path, encoded>/<sha256>-<loaded at>.parquet      landed records
     lake/_rejected/<source>/<table>/<raw path, encoded>/<same name>.parquet     quarantined records
     lake/_ledger/<source>/<table>/<raw path, encoded>/~entry.json               one per raw file
+    lake/_fetch/                                                      what `casebook fetch` knows
 
 The raw path stands in the landed file's own path, so that a view can say for every record which
 raw file it came from without that text standing in every row.
@@ -10,31 +11,23 @@ raw file it came from without that text standing in every row.
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import functools
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from casebook.errors import CasebookError
 from casebook.files import MAX_NAME, write_json
+from casebook.lake.ledger import Damaged, LedgerEntry, read_entry, write_entry
+from casebook.lake.locks import Locks
 
 LEDGER = "_ledger"
 REJECTED = "_rejected"
-TEMPORARY = "_tmp"
-LOCK = "_lock"
+FETCH = "_fetch"
 MARK = "_lake.json"
 # Spark takes names that begin with _ or . for hidden, and no encoded raw path begins with ~.
 ENTRY = "~entry.json"
@@ -42,73 +35,6 @@ OLD_ENTRY = "_entry.json"  # in lakes of before, which Spark could not read
 MAX_PATH = 3000
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")
-
-
-@dataclass
-class LedgerEntry:
-    """What the ledger says of one raw file (for SQLite: of one table in it).
-
-    Attributes:
-        source_file: path under `raw/`, with `/`; for SQLite path, `#`, table.
-        source_name: the dbt source.
-        table_name: the dbt source table.
-        format: the reader that read it, such as `json_lines`.
-        size_bytes: size of the raw file.
-        modified_ns: its modification time, in nanoseconds since 1970.
-        file_hash: SHA-256 of its bytes, as hex digits.
-        declaration: hash of the declaration that it was read with (`Table.declaration`).
-        state: what the file was on the last run: new, unchanged, amended, …
-        loaded_at: UTC time at which it was landed, `YYYY-MM-DDTHH:MM:SS.ffffff`.
-        records: records in the file, counted independently of the reader where that is possible.
-        landed: records in `landed_file`.
-        quarantined: records in `rejected_file`.
-        columns_ignored: columns of the file that the source does not declare.
-        landed_file: path under the lake, or None where nothing was landed.
-        rejected_file: path under the lake, or None where nothing was quarantined.
-        replaced_files: earlier landed and rejected files, with the time at which they were
-            replaced; kept until no build can be reading them.
-        refusal: why the file as it is now was not landed, or None.
-        layout: what the reader must know to read one of its records by itself (`Reading.layout`).
-        replayed_files: landed files beside `landed_file` with the records that `casebook replay`
-            has landed since, as paths under the lake; `landed` counts them too.
-        corrections: records corrected by hand: `record`, `raw_hash` (SHA-256 of the quarantined
-            bytes), `text` (what to read instead) and `applied` (whether it stands in a landed
-            file now). They are applied again when the file is landed again and the same bytes are
-            quarantined under the same number.
-    """
-
-    source_file: str
-    source_name: str
-    table_name: str
-    format: str
-    size_bytes: int
-    modified_ns: int
-    file_hash: str
-    declaration: str
-    state: str
-    loaded_at: str | None = None
-    records: int = 0
-    landed: int = 0
-    quarantined: int = 0
-    columns_ignored: list[str] = field(default_factory=list)
-    landed_file: str | None = None
-    rejected_file: str | None = None
-    replaced_files: list[dict[str, str]] = field(default_factory=list)
-    refusal: str | None = None
-    layout: dict[str, Any] = field(default_factory=dict)
-    replayed_files: list[str] = field(default_factory=list)
-    corrections: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def full_table_name(self) -> str:
-        """`source.table`, as it is given on the command line."""
-        return f"{self.source_name}.{self.table_name}"
-
-    @property
-    def files(self) -> list[str]:
-        """All landed and quarantine files that count now, as paths under the lake."""
-        files = [self.landed_file, self.rejected_file, *self.replayed_files]
-        return [file for file in files if file]
 
 
 @functools.lru_cache(4096)
@@ -148,24 +74,25 @@ def landed_name(file_hash: str, loaded_at: datetime) -> str:
     return f"{file_hash}-{loaded_at.astimezone(UTC):%Y%m%dT%H%M%S%f}.parquet"
 
 
-class Lake:
+class Lake(Locks):
     """One lake folder.
 
     Args:
         root: the lake's folder; made when something is first written.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._lock_file: int | None = None
-        self._one_thread = threading.RLock()
+    @property
+    def fetch_folder(self) -> Path:
+        """Where `casebook fetch` keeps what it knows of the places that deliveries come from."""
+        return self.root / FETCH
 
     def entry_path(self, source: str, table: str, source_file: str) -> Path:
         """Where the ledger entry of a raw file is.
 
         A path that no folder can be named after (`fits`) has its entry under the path's hash.
         """
-        name = encode(source_file) if fits(source_file) else f"~{_digest(source_file).hex()}"
+        digest = hashlib.sha256(os.fsencode(source_file)).hexdigest
+        name = encode(source_file) if fits(source_file) else f"~{digest()}"
         return self.root / LEDGER / source / table / name / ENTRY
 
     def landed_folder(self, source: str, table: str, source_file: str) -> Path:
@@ -180,13 +107,29 @@ class Lake:
         """The ledger entry of a raw file, or None if it was never loaded.
 
         Raises:
-            CasebookError: if the entry cannot be read.
+            Damaged: if the entry cannot be read.
         """
-        return _read_entry(self.entry_path(source, table, source_file))
+        return read_entry(self.entry_path(source, table, source_file))
 
-    def entries(self) -> list[LedgerEntry]:
-        """All ledger entries, in file order: by source file in byte order, then table."""
-        found = [_read_entry(path) for path in (self.root / LEDGER).rglob(ENTRY)]
+    def entries(self, damaged: Callable[[Damaged], None] | None = None) -> list[LedgerEntry]:
+        """All ledger entries, in file order: by source file in byte order, then table.
+
+        Args:
+            damaged: is given what is wrong with an entry that cannot be read.
+
+        Raises:
+            CasebookError: for an entry that cannot be read, without `damaged`.
+        """
+        found = []
+        for path in (self.root / LEDGER).rglob(ENTRY):
+            try:
+                found.append(read_entry(path))
+            except Damaged as error:
+                if damaged is None:
+                    raise CasebookError(
+                        str(error), fix="run `casebook load`: it lands the raw file again"
+                    ) from error
+                damaged(error)
         return sorted(
             (entry for entry in found if entry is not None),
             key=lambda e: (os.fsencode(e.source_file), e.table_name),
@@ -201,7 +144,7 @@ class Lake:
                 a crash of the machine may undo it.
         """
         path = self.entry_path(entry.source_name, entry.table_name, entry.source_file)
-        write_json(path, vars(entry), durably=durably)
+        write_entry(path, entry, durably=durably)
 
     def forget(self, entry: LedgerEntry) -> None:
         """Remove a ledger entry."""
@@ -219,16 +162,48 @@ class Lake:
             temporary.replace(target)
         return target.relative_to(self.root).as_posix()
 
+    def hash_of(self, files: Iterable[str]) -> str:
+        """SHA-256 of some files, paths under the lake, one after another.
+
+        Raises:
+            OSError: if one cannot be read.
+        """
+        digest = hashlib.sha256()
+        for name in files:
+            with (self.root / name).open("rb") as file:
+                while piece := file.read(1 << 20):
+                    digest.update(piece)
+        return digest.hexdigest()
+
+    def parquet_files(self, source: str, table: str, source_file: str) -> list[str]:
+        """All landed and quarantine files of a raw file, replaced ones too, as paths under the
+        lake.
+        """
+        if not fits(source_file):
+            return []
+        folders = (
+            self.landed_folder(source, table, source_file),
+            self.rejected_folder(source, table, source_file),
+        )
+        found = (path for folder in folders for path in folder.glob("*.parquet"))
+        return [path.relative_to(self.root).as_posix() for path in found]
+
     def sweep(self, entry: LedgerEntry) -> None:
         """Delete what an entry does not name: left by killed loaders, or replaced long ago."""
-        if not fits(entry.source_file):
-            return
-        keys = (entry.source_name, entry.table_name, entry.source_file)
         kept = {*entry.files, *(old["file"] for old in entry.replaced_files)}
-        for folder in (self.landed_folder(*keys), self.rejected_folder(*keys)):
-            for path in folder.glob("*.parquet"):
-                if path.relative_to(self.root).as_posix() not in kept:
-                    path.unlink(missing_ok=True)
+        keys = (entry.source_name, entry.table_name, entry.source_file)
+        for name in self.parquet_files(*keys):
+            if name not in kept:
+                (self.root / name).unlink(missing_ok=True)
+
+    def raw_folder(self) -> Path | None:
+        """The raw folder that the lake was loaded from, or None if nothing was loaded yet.
+
+        Raises:
+            CasebookError: if what the lake remembers cannot be read.
+        """
+        known = self._mark().get("raw")
+        return None if known is None else Path(known)
 
     def check_raw_folder(self, raw: Path) -> None:
         """Remember the raw folder on the first load; refuse another one later.
@@ -237,111 +212,31 @@ class Lake:
             CasebookError: if the lake was loaded from another raw folder.
         """
         with self.file_lock(MARK):
-            self._check_raw_folder(raw)
-
-    def _check_raw_folder(self, raw: Path) -> None:
-        mark = self.root / MARK
-        if mark.is_file():
-            said = json.loads(mark.read_text(encoding="utf-8"))
-            known = said["raw"]
-            if known != str(raw.resolve()):
+            mark, resolved = self._mark(), str(raw.resolve())
+            if mark.get("raw", resolved) != resolved:
                 raise CasebookError(
-                    f"this lake was loaded from {known}, not from {raw.resolve()}",
+                    f"this lake was loaded from {mark['raw']}, not from {resolved}",
                     file=self.root,
                     fix="give the other raw folder a lake of its own with --lake or CASEBOOK_LAKE,"
                     " or delete this lake to load it anew",
                 )
-            if said.get("entry") == ENTRY:
-                return
-            for entry in list((self.root / LEDGER).rglob(OLD_ENTRY)):
-                entry.rename(entry.with_name(ENTRY))
-        write_json(mark, {"raw": str(raw.resolve()), "entry": ENTRY})
+            if mark.get("entry") != ENTRY:
+                for entry in list((self.root / LEDGER).rglob(OLD_ENTRY)):
+                    entry.rename(entry.with_name(ENTRY))
+                write_json(self.root / MARK, {"raw": resolved, "entry": ENTRY})
 
-    @contextlib.contextmanager
-    def file_lock(self, source_file: str) -> Iterator[None]:
-        """Hold the lock of one raw file, waiting for a loader that has it.
-
-        One byte of the lake's lock file stands for each raw file; the system frees it when the
-        loader ends, however it ends. It keeps out other processes, not threads of this one.
-        """
-        with self._one_thread:
-            if self._lock_file is None:
-                self.root.mkdir(parents=True, exist_ok=True)
-                self._lock_file = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        place = int.from_bytes(_digest(source_file)[:7], "big")
-        _wait_for_lock(self._lock_file, place)
+    def _mark(self) -> dict[str, str]:
+        path = self.root / MARK
         try:
-            yield
-        finally:
-            fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, place)
-
-    def remove_abandoned(self) -> None:
-        """Remove temporary folders of loaders that were killed: they are no longer locked."""
-        parent = self.root / TEMPORARY
-        if parent.is_dir() and any(parent.iterdir()):
-            with self._one_thread, self.file_lock(TEMPORARY):
-                for folder in parent.iterdir():
-                    _remove_if_abandoned(folder)
-
-    @contextlib.contextmanager
-    def workspace(self) -> Iterator[Path]:
-        """A folder for temporary files, on the lake's own disk and gone when the loader ends."""
-        parent = self.root / TEMPORARY
-        with self._one_thread, self.file_lock(TEMPORARY):
-            parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=parent))
-            lock = (folder / LOCK).open("w")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.close()
-
-
-def _digest(source_file: str) -> bytes:
-    return hashlib.sha256(os.fsencode(source_file)).digest()
-
-
-def _wait_for_lock(file: int, place: int) -> None:
-    """Lock one byte of a file.
-
-    Where several threads of two loaders wait for each other's locks, the system may take that for
-    a deadlock, as it does not tell threads apart. It is none: no thread holds one lock of a raw
-    file while it waits for another.
-    """
-    while True:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
-        except OSError as error:
-            if error.errno != errno.EDEADLK:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _remove_if_abandoned(folder: Path) -> None:
-    with contextlib.suppress(FileNotFoundError), (folder / LOCK).open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-_FIELDS = frozenset(f.name for f in fields(LedgerEntry))
-
-
-def _read_entry(path: Path) -> LedgerEntry | None:
-    try:
-        content = json.loads(path.read_bytes())
-        return LedgerEntry(**{key: value for key, value in content.items() if key in _FIELDS})
-    except FileNotFoundError:
-        return None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CasebookError(
-            f"the ledger entry cannot be read: {error}",
-            file=path,
-            fix="delete it: the next `casebook load` lands its raw file again",
-        ) from error
+            content = json.loads(path.read_bytes())
+            if not isinstance(content, dict) or not isinstance(content["raw"], str):
+                raise ValueError("it names no raw folder")
+        except FileNotFoundError:
+            return {}
+        except (ValueError, LookupError) as error:
+            raise CasebookError(
+                f"it cannot be read: {error}",
+                file=path,
+                fix="delete it: the next `casebook load` writes it anew",
+            ) from error
+        return content

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from casebook.errors import CasebookError, Refused
 from casebook.files import check_file, name_below, status_below, why_unreadable
+from casebook.load import zipped
 from casebook.readers.archives import COMPRESSIONS
 from casebook.readers.sqlite_file import (
     find_table,
@@ -28,11 +30,13 @@ class RawFile:
     Attributes:
         path: where it is.
         source_file: its path under the raw folder, with `/`; bytes that are not UTF-8 as `\\xNN`;
-            for a table in a database path, `#`, the table's declared name.
+            for a table in a database path, `#`, the table's declared name; for a member of a zip
+            archive path, `#`, the member's name.
         table: the declared table that it belongs to; for a source's database that cannot be read,
             a table without columns, named after the file.
         refusal: why it cannot be read whatever is in it, or None.
-        member: the table in the file, where a file holds several (SQLite), else None.
+        member: the table in the file, as the database spells it, else None.
+        archived: the member of a zip archive that it is, else None.
     """
 
     path: Path
@@ -40,6 +44,17 @@ class RawFile:
     table: Table
     refusal: str | None = None
     member: str | None = None
+    archived: zipfile.ZipInfo | None = None
+
+    def status(self) -> tuple[int, int]:
+        """Its size in bytes, and its modification time in nanoseconds since 1970.
+
+        Raises:
+            OSError: if they cannot be had.
+        """
+        status = self.path.stat()
+        size = self.archived.file_size if self.archived else status.st_size
+        return size, status.st_mtime_ns
 
 
 @dataclass
@@ -115,10 +130,28 @@ def _find_files(raw: Path, tables: Sequence[Table], whole: bool) -> Found:
             _look_into(path, raw, of_source, found, whole)
     if whole:
         found.undeclared += _undeclared(raw, tables)
-    found.files = _told_apart(found.files)
-    found.files.sort(key=lambda file: os.fsencode(file.source_file))
+    found.files = sorted(_checked(found.files), key=lambda file: os.fsencode(file.source_file))
     found.undeclared.sort()
     return found
+
+
+def _checked(files: list[RawFile]) -> list[RawFile]:
+    """Each name once: where two things go by the same, neither is read. And a table that has a
+    snapshot takes nothing else.
+    """
+    named: dict[str, RawFile] = {}
+    for file in files:
+        if file.source_file in named:
+            file = replace(file, refusal="another file goes by the same name; rename one of them")
+        named[file.source_file] = file
+    for name, file in named.items():
+        snapshot = file.table.snapshot
+        if snapshot in named and name != snapshot:
+            reason = (
+                f"its table has a snapshot, {snapshot}, and takes no other files; remove this one"
+            )
+            named[name] = replace(file, refusal=reason)
+    return list(named.values())
 
 
 def _look(
@@ -146,22 +179,41 @@ def _look(
 
 
 def _add_file(path: Path, status: os.stat_result, raw: Path, table: Table, found: Found) -> None:
-    """Add a file in a declared table's folder; of a database, its table of that name."""
+    """Add a file in a declared table's folder: of a database its table, of an archive all files."""
     name = name_below(raw, path)
     refusal = check_file(path, status) or _lacks_folders(path, raw, table)
-    if not is_database(path.name):
-        found.files.append(RawFile(path, name, table, refusal))
-        return
-    delivered = None
+    is_zip, member = path.suffix.lower() == ".zip", None
     try:
-        names = [] if refusal else table_names(path)
-        delivered = find_table(names, table.name)
-        if delivered is None and not refusal:
-            refusal = no_such_table(table.name, names)
-        found.undeclared += [f"{name}#{other}" for other in names if other != delivered]
+        if is_zip and not refusal:
+            _add_members(path, name, table, found)
+            return
+        if is_database(path.name):
+            names = [] if refusal else table_names(path)
+            member = delivered_table(names, table)
+            found.undeclared += [f"{name}#{other}" for other in names if other != member]
+            if member is None and not refusal:
+                refusal = no_such_table(table.name, names)
     except Refused as reason:
         refusal = str(reason)
-    found.files.append(RawFile(path, f"{name}#{table.name}", table, refusal, table.name))
+    if is_database(path.name):
+        name = f"{name}#{table.name}"
+    found.files.append(RawFile(path, name, table, refusal, member))
+
+
+def _add_members(path: Path, name: str, table: Table, found: Found) -> None:
+    for member in zipped.members(path):
+        full_name = f"{name}#{member.filename}"
+        if zipped.is_hidden(member):
+            found.undeclared.append(full_name)
+        else:
+            refusal = zipped.why_refused(member)
+            found.files.append(RawFile(path, full_name, table, refusal, archived=member))
+
+
+def delivered_table(names: Sequence[str], table: Table) -> str | None:
+    """The one of a database's tables that is a declared one: by its name, then by its aliases."""
+    found = (find_table(names, name) for name in table.names)
+    return next((name for name in found if name is not None), None)
 
 
 def _databases(folder: Path) -> Iterator[Path]:
@@ -187,26 +239,19 @@ def _look_into(path: Path, raw: Path, tables: Sequence[Table], found: Found, who
         table = Table(tables[0].source, PurePosixPath(name).stem, ())
         found.files.append(RawFile(path, name, table, reason))
         return
-    delivered = {table.name: find_table(names, table.name) for table in tables}
+    delivered = {table.name: delivered_table(names, table) for table in tables}
     for table in tables:
-        if delivered[table.name] is not None:
+        if (member := delivered[table.name]) is not None:
             refusal = _lacks_folders(path, raw, table)
-            file = RawFile(path, f"{name}#{table.name}", table, refusal, table.name)
+            file = RawFile(path, f"{name}#{table.name}", table, refusal, member)
             found.files.append(file)
     others = [other for other in names if other not in delivered.values()]
-    if whole:
-        has_none = len(others) == len(names)
-        found.undeclared += [name] if has_none else [f"{name}#{other}" for other in others]
-
-
-def _told_apart(files: list[RawFile]) -> list[RawFile]:
-    """Each name once; where a database's table and a file go by the same, neither is read."""
-    named: dict[str, RawFile] = {}
-    for file in files:
-        if file.source_file in named:
-            file = replace(file, refusal="another file goes by the same name; rename one of them")
-        named[file.source_file] = file
-    return list(named.values())
+    if whole and len(others) == len(names):
+        has = ", ".join(names) or "none"
+        wanted = ", ".join(table.name for table in tables)
+        found.undeclared.append(f"{name} (its tables: {has}; declared: {wanted})")
+    elif whole:
+        found.undeclared += [f"{name}#{other}" for other in others]
 
 
 def _lacks_folders(path: Path, raw: Path, table: Table) -> str | None:

@@ -32,18 +32,24 @@ def measure(
         Refused: if the file cannot be read, or its archive is damaged.
     """
     text = counter()
+    content = hashlib.sha256() if compression else None
     try:
         with path.open("rb", buffering=0) as file:
             hashed = _Hashed(file, prefix, read)
             buffer = bytearray(CHUNK)
             unpacked = unpack(hashed, compression)  # type: ignore[arg-type]
             while size := unpacked.readinto(buffer):  # type: ignore[attr-defined]
-                text.add(buffer if size == CHUNK else buffer[:size])
+                piece = buffer if size == CHUNK else buffer[:size]
+                text.add(piece)
+                if content:
+                    content.update(piece)
             while hashed.readinto(buffer):
                 pass
     except UNREADABLE as error:
         raise refused(error) from error
-    return Measured(hashed.size, hashed.whole.hexdigest(), hashed.prefix_hash, text)
+    whole = hashed.whole.hexdigest()
+    content_hash = content.hexdigest() if content else whole
+    return Measured(hashed.size, whole, hashed.prefix_hash, text, content_hash)
 
 
 def hash_file(path: Path, read: Callable[[int], None] = lambda size: None) -> str:

@@ -32,12 +32,14 @@ class Measured:
         file_hash: SHA-256 of them, as hex digits.
         prefix_hash: SHA-256 of the first `prefix` bytes, or None if there are not so many.
         text: what the reader's counter found in the text, after decompression.
+        content_hash: SHA-256 of the text, after decompression.
     """
 
     size_bytes: int
     file_hash: str
     prefix_hash: str | None
     text: Counter
+    content_hash: str = ""
 
 
 @dataclass(frozen=True)

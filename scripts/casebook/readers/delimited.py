@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -68,7 +68,7 @@ def _header(table: Table, head: bytes) -> tuple[Header, Columns]:
     return header, columns
 
 
-def _find_later(head: bytes, count_known: Any) -> str:
+def _find_later(head: bytes, count_known: Callable[[Sequence[str]], int]) -> str:
     """A hint at lines before the header, where a later line names declared columns."""
     for skipped in range(1, 11):
         header = find_header(head, count_known, skipped)

@@ -24,13 +24,13 @@ _CODE = """
         when not starts_with(body, '{') then 'not_an_object'
     end
 """
-_MESSAGE = f"""
+_MESSAGE = """
     case
         when code is not null then message
         when why = 'not_an_object'
             then 'a JSON ' || lower(json_type(body)) || ' instead of an object'
-        when body like '{{%}}' then 'no valid JSON'
-        else 'no valid JSON: an object from {{ to }} was expected'
+        when body like '{%}' then 'no valid JSON'
+        else 'no valid JSON: an object from { to } was expected'
     end
 """
 

@@ -229,7 +229,8 @@ def copy_rows(
     values = ", ".join(f"{value} as {quote_name(name)}" for value, name in columns)
     row = workspace.connection.execute(
         f"copy (select {values}, {number} as {RECORD_COLUMN} from {query}) to"
-        f" {quote_text(workspace.landed)} (format parquet, compression zstd, row_group_size {group})"
+        f" {quote_text(workspace.landed)}"
+        f" (format parquet, compression zstd, row_group_size {group})"
     ).fetchone()
     return row[0] if row else 0
 

@@ -117,11 +117,11 @@ class Splitter:
         found = self._record.match(buffer, start)
         assert found
         end, is_whole = found.end(), found.group(1) is not None
-        if not ended and (not is_whole or end == len(buffer)):
-            if len(buffer) - end <= MAX_QUOTE_BYTES + 2 or end == len(buffer):
+        if not ended:
+            held = len(buffer) - end
+            is_told = self._end.match(buffer, end) if is_whole else held > MAX_QUOTE_BYTES + 2
+            if not held or not is_told:
                 return None
-        if is_whole and not ended and not self._end.match(buffer, end):
-            return None
         if is_whole and end - start > MAX_QUOTE_BYTES:
             is_whole, end = self._check_length(buffer, start, end)
         if is_whole:

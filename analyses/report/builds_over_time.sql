@@ -1,0 +1,17 @@
+-- Grain: one row per build, of the last hundred.
+
+with
+
+builds as (
+    select * from {{ ref('builds') }}
+)
+
+select
+    started_at,
+    seconds,
+    models_built,
+    tests_passed,
+    tests_warned
+from builds
+order by started_at desc
+limit 100

@@ -1,3 +1,0 @@
-{% macro source() -%}
-    {%- do return(builtins.source(*varargs, **kwargs).include(database=false)) -%}
-{%- endmacro %}

@@ -1,0 +1,69 @@
+"""`casebook report`: the report page and the catalogue, as files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from casebook.cli.options import Lake, Quiet, Raw, Warehouse
+from casebook.cli.printing import err, out
+from casebook.errors import CasebookError
+from casebook.settings import find_settings
+
+
+def report(
+    folder: Annotated[
+        Path | None, typer.Option("--to", help="Folder to write to; target/site by default.")
+    ] = None,
+    catalogue: Annotated[
+        bool,
+        typer.Option(
+            "--catalogue/--no-catalogue",
+            help="Whether to write the catalogue and dbt's docs beside the report.",
+        ),
+    ] = True,
+    raw: Raw = None,
+    lake: Lake = None,
+    warehouse: Warehouse = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the report page and the catalogue of the published warehouse, to open in a browser."""
+    from casebook.ask.warehouse import open_warehouse
+    from casebook.build.publish import run_dbt
+
+    try:
+        from casebook.report.site import write_site
+    except ModuleNotFoundError as error:
+        raise CasebookError(
+            f"the report needs a package that is not installed: {error.name}",
+            fix="run `make docs`, or in the project's folder: pip install -e '.[report]'",
+        ) from error
+
+    settings = find_settings(raw, lake, warehouse)
+    site = folder or settings.project / "target" / "site"
+    work = settings.project / "target" / "site_work"
+    with open_warehouse(settings.warehouse) as connection:
+        # dbt reads a copy, so that neither readers nor a build are in its way.
+        work.mkdir(parents=True, exist_ok=True)
+        copy = work / settings.warehouse.name
+        shutil.copyfile(settings.warehouse, copy)
+        what = ["docs", "generate", "--static"] if catalogue else ["compile"]
+        what += [] if catalogue else ["--select", "path:analyses/report"]
+        environment = {"CASEBOOK_WAREHOUSE": str(copy), "DBT_TARGET_PATH": str(work / "dbt")}
+        if not quiet:
+            err.print("reading the project and drawing; half a minute with the catalogue")
+        status = run_dbt(settings, what, quiet=True, environment=environment)
+        copy.unlink(missing_ok=True)
+        if status:
+            raise CasebookError(
+                f"dbt cannot describe the project: it ended with status {status}",
+                fix="see what dbt says above; `dbt parse` shows where the project is broken",
+            )
+        written = write_site(connection, work / "dbt", site, work / "catalogue", catalogue)
+    if not quiet:
+        out.print(f"report: {written.report}", markup=False)
+        if written.catalogue:
+            out.print(f"catalogue: {written.catalogue}", markup=False)

@@ -1,0 +1,156 @@
+"""What is known of a raw file before it is read: whether there is anything to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from casebook.errors import Refused
+from casebook.lake.layout import Lake, fits
+from casebook.lake.ledger import Damaged, LedgerEntry, read_corrections
+from casebook.load.discover import RawFile
+from casebook.readers.archives import refused
+
+KEEP_REPLACED = timedelta(days=1)
+
+
+class Shrunk(Refused):
+    """The file has fewer bytes than when it was landed."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the ledger and the lake have of a raw file.
+
+    Attributes:
+        stored: its entry, if there is one that can be read.
+        landed: its entry, if all files that it names are there.
+        why_again: why it must be landed again even if it has not changed, or None.
+        stop: why the lake's part of it must not be touched, or None.
+        corrections: records that were corrected by hand.
+        replaced: files that a build may be reading, once the file is landed again.
+    """
+
+    stored: LedgerEntry | None = None
+    landed: LedgerEntry | None = None
+    why_again: str | None = None
+    stop: str | None = None
+    corrections: list[dict[str, Any]] = field(default_factory=list)
+    replaced: list[dict[str, str]] = field(default_factory=list)
+
+
+def look_up(file: RawFile, lake: Lake, *, verify: bool) -> Known:
+    """Look a raw file up in the ledger and in the lake.
+
+    Args:
+        file: the raw file; its lock is held.
+        lake: the lake.
+        verify: whether to hash its landed files.
+    """
+    keys = (file.table.source, file.table.name, file.source_file)
+    path = lake.entry_path(*keys)
+    try:
+        stored = lake.read_entry(*keys)
+        if stored is None:
+            return Known(corrections=read_corrections(path))
+    except Damaged as damaged:
+        try:
+            corrections = read_corrections(path)
+        except Damaged as also:
+            return Known(stop=f"{also}; put it back from a backup, or delete it")
+        left = [replaced_now(name) for name in lake.parquet_files(*keys)]
+        return Known(why_again=str(damaged), corrections=corrections, replaced=left)
+    if stored.landed_file is None:
+        return Known(stored, corrections=stored.corrections)
+    known = Known(
+        stored,
+        landed=stored,
+        corrections=stored.corrections,
+        replaced=stored.replaced_files + [replaced_now(name) for name in stored.files],
+    )
+    if not has_files(stored, lake):
+        return replace(known, landed=None, why_again="a landed file of it is missing")
+    return replace(known, why_again=why_damaged(stored, lake)) if verify else known
+
+
+def why_damaged(entry: LedgerEntry, lake: Lake) -> str | None:
+    """What is wrong with the landed files of an entry, or None.
+
+    Raises:
+        OSError: if they cannot be read.
+    """
+    if entry.landed_hash is None:
+        return "the ledger has no hash of its landed files"
+    if lake.hash_of(entry.files) != entry.landed_hash:
+        return "a landed file of it is damaged"
+    return None
+
+
+def unchanged(
+    file: RawFile, known: Known, hashed: Callable[[], str], *, verify: bool, allow_shrink: bool
+) -> LedgerEntry | None:
+    """The entry of a file whose bytes and declaration are those that were landed.
+
+    Args:
+        file: the raw file.
+        known: what is known of it.
+        hashed: gives the SHA-256 of its bytes.
+        verify: hash them even where size and modification time are as in the ledger.
+        allow_shrink: land it if it has fewer bytes than when it was landed.
+
+    Raises:
+        Refused: if it cannot be landed, whatever is in it.
+    """
+    landed = known.landed
+    if reason := file.refusal or known.stop:
+        raise Refused(reason)
+    if not fits(file.source_file):
+        raise Refused("its path is too long for the lake; shorten its names to 80 characters")
+    try:
+        size, modified = file.status()
+    except OSError as error:
+        raise refused(error) from error
+    if landed is None:
+        return None
+    may_shrink = allow_shrink or file.source_file == file.table.snapshot
+    if size < landed.size_bytes and not may_shrink:
+        raise Shrunk(
+            f"it has shrunk from {landed.size_bytes:,} to {size:,} bytes; what was"
+            " landed is kept; if that is right, load it with --allow-shrink"
+        )
+    if size != landed.size_bytes or landed.declaration != file.table.declaration:
+        return None
+    is_touched = verify or modified != landed.modified_ns
+    if known.why_again or (is_touched and hashed() != landed.file_hash):
+        return None
+    return replace(landed, state="unchanged", modified_ns=modified, refusal=None)
+
+
+def needs_nothing(file: RawFile, known: LedgerEntry, lake: Lake) -> bool:
+    """Whether a glance at a raw file and at its entry tells that there is nothing to do."""
+    if file.refusal or known.state != "unchanged" or any(map(is_old, known.replaced_files)):
+        return False
+    try:
+        same = file.status() == (known.size_bytes, known.modified_ns)
+    except OSError:
+        return False
+    same = same and known.declaration == file.table.declaration
+    return same and known.landed_file is not None and has_files(known, lake)
+
+
+def has_files(entry: LedgerEntry, lake: Lake) -> bool:
+    """Whether all files that an entry names are there."""
+    return all((lake.root / file).is_file() for file in entry.files)
+
+
+def replaced_now(file: str) -> dict[str, str]:
+    """What an entry says of a file, a path under the lake, that is replaced now."""
+    return {"file": file, "replaced_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"}
+
+
+def is_old(replaced: dict[str, str]) -> bool:
+    """Whether no build can be reading a replaced file any more."""
+    at = datetime.fromisoformat(replaced["replaced_at"]).replace(tzinfo=UTC)
+    return datetime.now(UTC) - at > KEEP_REPLACED

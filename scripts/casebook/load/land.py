@@ -1,0 +1,279 @@
+"""The way of one raw file into the lake, from top to bottom.
+
+known?     what the ledger and the lake have of it
+read       its reader lands its records, and puts what it cannot read into quarantine
+decode     columns that are declared to be decoded
+measure    its size, hashes and count, in a pass of its own beside the reader
+check      whether the counts come out, and enough of it could be read
+place      landed and quarantine file get their names
+commit     the ledger entry
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+from casebook.errors import Refused
+from casebook.lake.layout import Lake, landed_name
+from casebook.lake.ledger import LedgerEntry
+from casebook.lake.quarantine import Quarantine
+from casebook.load import zipped
+from casebook.load.decode import decode_columns
+from casebook.load.discover import RawFile
+from casebook.load.known import Known, Shrunk, is_old, look_up, unchanged
+from casebook.load.measure import hash_file
+from casebook.load.replay import reapply_corrections
+from casebook.load.report import FileResult
+from casebook.load.worker import Worker, plainly_named
+from casebook.readers.archives import UNREADABLE, refused
+from casebook.readers.base import Measured, Raw, Reading, Workspace
+from casebook.readers.choose import find_reader
+
+ATTEMPTS = 3
+
+
+def land(file: RawFile, size: int, worker: Worker) -> FileResult:
+    """Land a raw file if need be, and bring its ledger entry up to date, under its lock.
+
+    Args:
+        file: the raw file.
+        size: its size in bytes, as progress was told of it.
+        worker: what loads it.
+    """
+    start, lake, options = perf_counter(), worker.lake, worker.options
+    worker.unread = size
+    with lake.file_lock(file.source_file):
+        known = look_up(file, lake, verify=options.verify)
+        try:
+            entry = unchanged(
+                file,
+                known,
+                lambda: hash_file(_delivered(file, worker), worker.read),
+                verify=options.verify,
+                allow_shrink=options.allow_shrink,
+            ) or _land(file, known, worker)
+        except Refused as refusal:
+            worker.drop_broken_connection(refusal)
+            entry = _refused(file, known, refusal)
+        if entry.refusal is None or known.stored or not (known.why_again or known.stop):
+            _commit(lake, entry, known)
+    return FileResult(entry, perf_counter() - start, size, known.why_again)
+
+
+def _commit(lake: Lake, entry: LedgerEntry, known: Known) -> None:
+    entry.replaced_files = [old for old in entry.replaced_files if not is_old(old)]
+    has_same_files = known.stored is not None and _files(entry) == _files(known.stored)
+    if entry != known.stored:
+        lake.commit(entry, durably=not has_same_files)
+    if not has_same_files:
+        lake.sweep(entry)
+
+
+def _land(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
+    """Read a file that does not change meanwhile, and put what came of it into its place.
+
+    Raises:
+        Refused: if it cannot be read as a whole, or changes whenever it is read.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return _land_once(file, known, worker)
+        except _Changed:
+            continue
+    raise Refused(
+        f"it changed {ATTEMPTS} times while it was read; load it when its delivery is complete"
+    )
+
+
+def _land_once(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
+    identity = _identity(file)
+    path, folder = _delivered(file, worker), worker.empty_folder()
+    reader, compression = find_reader(path, file.table)
+    prefix = known.landed.size_bytes if known.landed else None
+    measuring = worker.measure(path, identity, compression, prefix, reader.counter)
+    quarantine = Quarantine(folder / "quarantine.jsonl")
+    workspace = Workspace(worker.connect(), folder, folder / "landed.parquet", quarantine)
+    raw = Raw(plainly_named(path, folder), compression, file.table, measuring.result, file.member)
+    rejected = folder / "rejected.parquet"
+    try:
+        with _failures_told_apart(measuring):
+            reading = reader.read(raw, workspace)
+            decode_columns(workspace.connection, folder, workspace.landed, file.table)
+            measured = measuring.result()
+            written = quarantine.write(
+                workspace.connection, rejected, file.source_file, measured.file_hash
+            )
+    finally:
+        measuring.exception()
+        if _identity(file) != identity:
+            raise _Changed
+    _check_counts(reading, written, quarantine.count)
+    entry = _entry(file, known, reader.format, measured, reading)
+    with _again_folder(known, folder.parent) as again:
+        with _failures_told_apart(measuring):
+            attempt = reapply_corrections(
+                entry, rejected, file.table, workspace.connection, Path(again)
+            )
+        left = rejected if attempt.landed is None and written else attempt.left
+        _check_shares(attempt.entry, file, known)
+        _place(worker.lake, attempt.entry, workspace.landed, left, attempt.landed)
+    return attempt.entry
+
+
+def _again_folder(known: Known, parent: Path) -> AbstractContextManager[str]:
+    """A folder for the records that were corrected by hand, where there are any."""
+    return tempfile.TemporaryDirectory(dir=parent) if known.corrections else nullcontext("")
+
+
+def _delivered(file: RawFile, worker: Worker) -> Path:
+    """The raw file; a copy of it where it is a member of an archive."""
+    if file.archived is None:
+        return file.path
+    return zipped.unpack(file.path, file.archived, worker.empty_folder("unpacked"))
+
+
+def _identity(file: RawFile) -> tuple[int, ...]:
+    try:
+        status = file.path.stat()
+    except OSError as error:
+        raise refused(error) from error
+    member = file.archived.header_offset if file.archived else -1
+    return status.st_dev, status.st_ino, status.st_size, member, status.st_mtime_ns
+
+
+def _entry(
+    file: RawFile, known: Known, format_: str, measured: Measured, reading: Reading
+) -> LedgerEntry:
+    now = datetime.now(UTC)
+    return LedgerEntry(
+        source_file=file.source_file,
+        source_name=file.table.source,
+        table_name=file.table.name,
+        format=format_,
+        size_bytes=measured.size_bytes,
+        modified_ns=file.status()[1],
+        file_hash=measured.file_hash,
+        content_hash=measured.content_hash,
+        declaration=file.table.declaration,
+        state=_state(file, known, measured),
+        loaded_at=f"{now:%Y-%m-%dT%H:%M:%S.%f}",
+        records=reading.records,
+        landed=reading.landed,
+        quarantined=reading.records - reading.landed,
+        columns_ignored=[_plain(column) for column in reading.columns_ignored],
+        layout=reading.layout,
+        corrections=known.corrections,
+        replaced_files=known.replaced,
+    )
+
+
+def _state(file: RawFile, known: Known, measured: Measured) -> str:
+    """What a file that is landed now is, against what was landed of it before."""
+    landed = known.landed
+    if landed is None:
+        return "new"
+    if measured.file_hash == landed.file_hash:
+        return "redeclared" if landed.declaration != file.table.declaration else "new"
+    if measured.size_bytes < landed.size_bytes and file.source_file != file.table.snapshot:
+        return "shrunk"
+    return "appended" if measured.prefix_hash == landed.file_hash else "amended"
+
+
+def _check_counts(reading: Reading, written: int, quarantined: int) -> None:
+    if written != quarantined or reading.records != reading.landed + quarantined:
+        raise Refused(
+            f"the count does not come out: {reading.records} records, but {reading.landed} landed"
+            f" and {written} of {quarantined} quarantined; please report this as a bug"
+        )
+
+
+def _check_shares(entry: LedgerEntry, file: RawFile, known: Known) -> None:
+    """Refuse a file of which too little can be read."""
+    if entry.records and not entry.landed and known.landed is not None and known.landed.landed:
+        raise Refused(
+            f"none of its {entry.records:,} records can be read; what was landed of it before is"
+            " kept"
+        )
+    most = file.table.max_bad_share
+    if most is not None and entry.quarantined > most * entry.records:
+        raise Refused(
+            f"{entry.quarantined:,} of its {entry.records:,} records cannot be read, more than the"
+            f" share of {most:g} that its table allows (max_bad_share)"
+        )
+
+
+def _place(
+    lake: Lake, entry: LedgerEntry, landed: Path, rejected: Path | None, replayed: Path | None
+) -> None:
+    """Put new files into their places, and name them in the entry."""
+    keys = (entry.source_name, entry.table_name, entry.source_file)
+    name = landed_name(entry.file_hash, datetime.fromisoformat(f"{entry.loaded_at}+00:00"))
+    entry.landed_file = lake.place(landed, lake.landed_folder(*keys) / name)
+    if rejected:
+        entry.rejected_file = lake.place(rejected, lake.rejected_folder(*keys) / name)
+    if replayed:
+        name = landed_name(entry.file_hash, datetime.now(UTC))
+        entry.replayed_files = [lake.place(replayed, lake.landed_folder(*keys) / name)]
+    entry.landed_hash = lake.hash_of(entry.files)
+
+
+def _refused(file: RawFile, known: Known, refusal: Refused) -> LedgerEntry:
+    """The entry of a file that is not landed as it is now: what was landed before stays."""
+    entry = known.landed or _unread_entry(file)
+    state = "shrunk" if isinstance(refusal, Shrunk) else "refused"
+    reason = _plain(str(refusal))
+    return replace(entry, state=state, refusal=reason, corrections=known.corrections)
+
+
+def _unread_entry(file: RawFile) -> LedgerEntry:
+    try:
+        size, modified = file.status()
+    except OSError:
+        size, modified = 0, 0
+    return LedgerEntry(
+        source_file=file.source_file,
+        source_name=file.table.source,
+        table_name=file.table.name,
+        format=file.path.suffix.lower().removeprefix("."),
+        size_bytes=size,
+        modified_ns=modified,
+        file_hash="",
+        declaration=file.table.declaration,
+        state="refused",
+    )
+
+
+class _Changed(Exception):
+    """The file was changed while it was read."""
+
+
+@contextmanager
+def _failures_told_apart(measuring: Future[Measured]) -> Iterator[None]:
+    """Turn failures of the raw file into refusals, and of the lake's disk into `OSError`."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise Refused("its records are too large for the loader's memory") from error
+    except (*UNREADABLE, duckdb.Error) as error:
+        measuring.result()
+        if isinstance(error, (OSError, duckdb.IOException)):
+            raise OSError(str(error)) from error
+        raise Refused(f"cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _files(entry: LedgerEntry) -> tuple[list[str], list[dict[str, str]]]:
+    return entry.files, entry.replaced_files
+
+
+def _plain(text: str) -> str:
+    """A text without lone surrogates, which no JSON reader of the ledger would take."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
