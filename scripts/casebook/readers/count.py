@@ -18,7 +18,8 @@ class Counter:
 
     def __init__(self) -> None:
         self.newlines = self.returns = self.pairs = 0
-        self.last_byte, self._last, self.has_nul = b"", b"", False
+        self.last_byte, self._last = b"", b""
+        self.has_nul = self._open = False
         self.longest, self.longest_line, self._since = 0, 1, 0
 
     def add(self, piece: bytes | bytearray) -> None:
@@ -41,13 +42,15 @@ class Counter:
             self.pairs += piece.count(b"\r\n")
         self.pairs += self._last == b"\r" and piece[:1] == b"\n"
         self._last = bytes(piece[-1:])
+        tail = piece[piece.rfind(b"\n") + 1 :]
+        self._open = (self._open and first < 0) or bool(tail.strip(b"\r"))
         tail = piece[-64:].rstrip() or piece.rstrip()
         self.last_byte = bytes(tail[-1:]) or self.last_byte
 
     @property
     def lines(self) -> int:
-        """Lines that end in a line feed; a last one without it counts."""
-        return self.newlines + (self._last not in (b"", b"\n"))
+        """Lines that end in a line feed; a last one without counts, if it is not returns only."""
+        return self.newlines + self._open
 
     @property
     def line_end(self) -> str | None:

@@ -125,7 +125,8 @@ def _read_lines(
         check_lines(counter)
     try:
         rows = direct_rows(source.path, source.compression, counter.line_end, counter.longest)
-        return _land(table, workspace, rows, header, columns, counter.lines_by(header.line_end))
+        lines = counter.lines_by(header.line_end)
+        return _land(table, workspace, rows, header, columns, lines, has_quotes=False)
     except duckdb.InvalidInputException:
         return None  # bytes that are not UTF-8, or a long line
 
@@ -152,13 +153,22 @@ def _land(
     header: Header,
     columns: Columns,
     counted: int,
+    has_quotes: bool = True,
 ) -> Reading:
-    found = workspace.connection.execute(f"select count(*) from {rows.query}").fetchone()
-    if found != (counted,):
-        raise Refused(f"{counted} rows were counted, but DuckDB found {found and found[0]}")
     records = rows.numbered("text = ''", header.first_line - 1, headers=1)
-    count_all, landed = land_rows(table, workspace, rows, records, header, columns)
-    return Reading(count_all, landed, columns.ignored, header.layout)
+    is_record = "code is not null or text <> ''"
+    row = workspace.connection.execute(
+        f"select count(*), count(*) filter ({is_record}) - 1 from {rows.query}"
+        if header.first_line == 1
+        else f"select {counted}, count(*) from {records}"
+    ).fetchone()
+    found, expected = row or (0, 0)
+    if found != counted:
+        raise Refused(f"{counted} rows were counted, but DuckDB found {found}")
+    total, landed = land_rows(table, workspace, rows, records, header, columns, has_quotes)
+    if total != expected:
+        raise Refused(f"{expected} records were counted, but DuckDB read {total}")
+    return Reading(total, landed, columns.ignored, header.layout)
 
 
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:

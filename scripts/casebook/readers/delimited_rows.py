@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from casebook.readers.base import Workspace
 from casebook.readers.columns import Columns
 from casebook.readers.header import Header
-from casebook.readers.rows import Rows, check_landed, copy_rows
+from casebook.readers.rows import Rows, copy_rows
 from casebook.readers.text import Source
 from casebook.sql import quote_text
 
@@ -61,6 +61,7 @@ def land_rows(
     records: str,
     header: Header,
     columns: Columns,
+    has_quotes: bool = True,
 ) -> tuple[int, int]:
     """Take rows of text apart, land the good ones and put the others into quarantine.
 
@@ -71,53 +72,48 @@ def land_rows(
         records: SQL for the numbered records among them.
         header: the records' delimiter and header.
         columns: which of their fields are to be landed.
+        has_quotes: whether there may be quotes in them.
 
     Returns:
-        How many records there are, and how many landed.
+        How many records there are: those that landed, and those in quarantine; and the former.
     """
     delimiter = quote_text(header.delimiter)
     field = f'("(?:[^"]|"")*"|[^"{_escape(header.delimiter)}][^{_escape(header.delimiter)}]*|)'
     pattern = quote_text(_escape(header.delimiter) + field)
+    is_quoted = "contains(text, '\"')" if has_quotes else "false"
     fields = f"""
         case
-            when code is not null then null
-            when contains(text, '"') then regexp_extract_all({delimiter} || text, {pattern}, 1)
+            when quoted then regexp_extract_all({delimiter} || text, {pattern}, 1)
             else string_split(text, {delimiter})
         end
     """
     width = len(header.names)
-    is_wrong = f"len(fields) <> {width}"
+    is_good = f"code is null and len(fields) = {width}"
     if header.has_extra:
-        is_wrong += f" or fields[{width}] <> ''"
-    split = f"""(
-        select *, case when code is not null then code when {is_wrong} then 'wrong_field_count' end
-            as why
-        from (select *, {fields} as fields from {records})
-    )"""
+        is_good += f" and fields[{width}] = ''"
+    split = f"(select *, {fields} as fields from (select *, {is_quoted} as quoted from {records}))"
     values = [
         (_coalesce(f"nullif({_unquoted(place + 1)}, '')" for place in places), name)
         for name, places in columns.places.items()
     ]
-    good = f"(select * from {split} where why is null)"
+    good = f"(select * from {split} where {is_good})"
     landed = copy_rows(workspace, good, values, "n", rows.row_group)
     shown = width - header.has_extra
     message = f"coalesce(message, len(fields) || ' fields instead of {shown}')"
     bad = workspace.quarantine.add_query(
         workspace.connection,
-        f"select n as record, first_line, why as reason_code, {message} as message,"
-        f" coalesce(raw, encode(text)) as raw from {split} where why is not null",
+        "select n as record, first_line, coalesce(code, 'wrong_field_count') as reason_code,"
+        f" {message} as message, coalesce(raw, encode(text)) as raw"
+        f" from {split} where not ({is_good})",
     )
-    row = workspace.connection.execute(f"select count(*) from {records}").fetchone()
-    counted = row[0] if row else 0
-    check_landed(landed, counted - bad)
-    return counted, landed
+    return landed + bad, landed
 
 
 def _unquoted(place: int) -> str:
     """SQL for a field without its quotes."""
     field = f"fields[{place}]"
     return (
-        f"case when starts_with({field}, '\"')"
+        f"case when quoted and starts_with({field}, '\"')"
         f" then replace({field}[2:-2], '\"\"', '\"') else {field} end"
     )
 

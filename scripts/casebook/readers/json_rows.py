@@ -15,19 +15,23 @@ if TYPE_CHECKING:
     from casebook.sources import Table
 
 _BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
-_IS_BLANK = f"not starts_with(text, '{{') and trim(text, {_BLANKS}) = ''"
+_IS_BLANK = f"case when starts_with(text, '{{') then false else trim(text, {_BLANKS}) = '' end"
+_IS_GOOD = f"""(
+    code is null and json_valid(body)
+    and case when starts_with(body, '{{') then true else trim(body, {_BLANKS})[1] = '{{' end
+)"""
 _MOST_KEYS = 10_000
 _CODE = """
     case
         when code is not null then code
-        when not json_valid(body) then 'not_json'
-        when not starts_with(body, '{') then 'not_an_object'
+        when json_valid(body) then 'not_an_object'
+        else 'not_json'
     end
 """
 _MESSAGE = """
     case
         when code is not null then message
-        when why = 'not_an_object'
+        when json_valid(body)
             then 'a JSON ' || lower(json_type(body)) || ' instead of an object'
         when body like '{%}' then 'no valid JSON'
         else 'no valid JSON: an object from { to } was expected'
@@ -54,8 +58,8 @@ def land_rows(
     Raises:
         Refused: if there are objects, and none of them has a required column.
     """
-    source = f"(select *, {_CODE} as why from {_trimmed(rows.numbered(_IS_BLANK))})"
-    good = f"(select * from {source} where why is null)"
+    source = _trimmed(rows.numbered(_IS_BLANK))
+    good = f"(select * from {source} where {_IS_GOOD})"
     keys, records, objects, repeats = _look(workspace, source)
     columns = match_columns(table, keys)
     if is_file and objects:
@@ -71,16 +75,16 @@ def land_rows(
     if records > objects:
         workspace.quarantine.add_query(
             workspace.connection,
-            f"select n as record, first_line, why as reason_code, {_MESSAGE} as message,"
-            f" coalesce(raw, encode(text)) as raw from {source} where why is not null",
+            f"select n as record, first_line, {_CODE} as reason_code, {_MESSAGE} as message,"
+            f" coalesce(raw, encode(text)) as raw from {source} where not {_IS_GOOD}",
         )
     return records, landed, columns.ignored
 
 
 def _trimmed(numbered: str) -> str:
     """The rows with `body`, their text without blanks around it; JSON does not know all of them."""
-    is_bare = "starts_with(text, '{') and ends_with(text, '}')"
-    body = f"case when {is_bare} then text else trim(text, {_BLANKS}) end"
+    has_odd = "contains(text, chr(11)) or contains(text, chr(12))"
+    body = f"case when {has_odd} then trim(text, {_BLANKS}) else text end"
     return f"(select *, {body} as body from {numbered})"
 
 
@@ -91,13 +95,12 @@ def _look(workspace: Workspace, source: str) -> tuple[list[str], int, int, bool]
     """
     row = workspace.connection.execute(
         f"""
-        with looked_at as materialized (
-            select why, case when why is null then json_keys(body) end as keys from {source}
-        ),
-        shapes as (
-            select keys, count(*) as records, count(*) filter (why is null) as objects
-            from looked_at
-            group by keys
+        with shapes as materialized (
+            select
+                case when {_IS_GOOD} then json_keys(body) end as keys,
+                count(*) as records
+            from {source}
+            group by all
         )
         select
             (select list(key order by key) from (
@@ -105,7 +108,7 @@ def _look(workspace: Workspace, source: str) -> tuple[list[str], int, int, bool]
                 order by key limit {_MOST_KEYS}
             )),
             sum(records)::bigint,
-            sum(objects)::bigint,
+            (sum(records) filter (where keys is not null))::bigint,
             coalesce(bool_or(len(keys) > len(list_distinct(keys))), false)
         from shapes
         """

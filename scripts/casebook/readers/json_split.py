@@ -28,7 +28,7 @@ def _nested(depth: int) -> bytes:
 
 
 _VALUE = rb"(?:%b|%b)" % (_STRING, _nested(_DEPTH))
-_ELEMENT = re.compile(rb'(?:[^"{}\[\],]++|%b)*+(?=[,\]])' % _VALUE)
+_ELEMENT = re.compile(rb'[ \t\r\n]*((?:[^"{}\[\],]++|%b)*+)(,|(?=\]))' % _VALUE)
 _OBJECT = re.compile(rb"(?=\{)(?:%b)" % _nested(_DEPTH))
 _MEMBER = re.compile(rb"[ \t\r\n]*(%b)[ \t\r\n]*:[ \t\r\n]*" % _STRING)
 _SKIPPED = re.compile(rb'(?:[^"{}\[\],]++|%b)*+[ \t\r\n]*(,|(?=\}))' % _VALUE)
@@ -158,6 +158,9 @@ def _array(text: _Text, is_all: bool = True) -> Iterator[Element]:
     text.at += 1
     number = 0
     while True:
+        for element in _whole_elements(text, number):
+            yield element
+            number = element.number
         first = text.next()
         number += 1
         if first == b"]":
@@ -170,16 +173,31 @@ def _array(text: _Text, is_all: bool = True) -> Iterator[Element]:
         if not first:
             yield Element(number, line, b"", "broken_array", "the array is not closed with ]")
             return
-        found = _ELEMENT.match(text.buffer, text.at)
-        if found:
-            yield Element(number, line, text.take(found.end()))
-        else:
-            raw, why = _odd_element(text, b",")
-            yield Element(number, line, raw, "broken_array" if why else None, why)
-            if why:
-                return
+        raw, why = _odd_element(text, b",")
+        yield Element(number, line, raw, "broken_array" if why else None, why)
+        if why:
+            return
         if text.next() == b",":
             text.at += 1
+
+
+def _whole_elements(text: _Text, number: int) -> Iterator[Element]:
+    """The elements that are held as a whole; `at` is behind each when it is given."""
+    buffer, line, counted = text.buffer, text.line, text.at
+    match = _ELEMENT.scanner(buffer, text.at).match  # type: ignore[attr-defined]
+    while found := match():
+        start = found.start(1)
+        raw = found.group(1).rstrip(_BLANKS)
+        if not raw and not found.group(2):
+            return  # the closing bracket
+        number += 1
+        line += buffer.count(b"\n", counted, start)
+        counted, text.at = start, found.end()
+        if len(raw) > MAX_RECORD_BYTES:
+            raise Refused(too_long(line))
+        yield Element(number, line, raw)
+        if not found.group(2):
+            return
 
 
 def _objects(text: _Text) -> Iterator[Element]:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _WRAP, _MARK, _BETWEEN = b"\x02", b"\x03", b"\x1f"
-_TO_WRAP = (b"\n", b"\r", _WRAP, _BETWEEN)
 _LINE_LIMIT = 2 << 20
 _LARGEST_GROUP, _SMALLEST_GROUP, _GROUP_BYTES = 122_880, 2048, 32 << 20
 
@@ -41,7 +40,7 @@ class Rows:
         """SQL for the records with their numbers and first lines, without blank rows.
 
         Args:
-            is_blank: SQL that tells whether a row, of which `text` is not null, is no record.
+            is_blank: SQL that tells whether a row is no record, or null where it is none.
             skip_lines: lines at the start that are no records either.
             headers: records after these that take no number.
         """
@@ -52,12 +51,12 @@ class Rows:
             before = "rows between unbounded preceding and current row"
             line = f"(sum(lines) over ({before}) - lines + 1)::bigint"
         lines = f"(select *, {line} as line from {self.query})"
-        kept = f"(select *, (code is not null or text is not null and not ({is_blank})) as kept"
-        kept += f" from {lines} where line > {skip_lines})"
+        kept = f"code is not null or coalesce(not ({is_blank}), false) as kept"
         count = "count(nullif(kept, false)) over (rows between unbounded preceding and current row)"
         return (
             f"(select * from (select * exclude (n, first_line, line, kept), {count} - {headers} as"
-            f" n, line as first_line, kept from {kept}) where kept and n > 0)"
+            f" n, line as first_line, kept from (select *, {kept} from {lines}"
+            f" where line > {skip_lines})) where kept and n > 0)"
         )
 
 
@@ -159,7 +158,7 @@ class Spool:
         if code or raw.startswith(_MARK):
             parts = (b"", (code or "").encode(), message.encode(), b"%d" % lines)
             row = _MARK.join((*parts, base64.b64encode(raw)))
-        elif any(mark in raw for mark in _TO_WRAP):
+        elif b"\n" in raw or b"\r" in raw or _WRAP in raw or _BETWEEN in raw:
             row = _WRAP + raw.replace(_WRAP, _WRAP + _WRAP) + _WRAP
         if number:
             row = b"%d\x1f%d\x1f%b" % (*number, row)
