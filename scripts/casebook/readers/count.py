@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 
 class Counter:
     """Counts the lines of a text that comes in pieces.
@@ -19,11 +21,13 @@ class Counter:
     def __init__(self) -> None:
         self.newlines = self.returns = self.pairs = 0
         self.last_byte, self._last = b"", b""
-        self.has_nul = self._open = False
+        self.has_nul, self._open, self._is_first = False, False, True
         self.longest, self.longest_line, self._since = 0, 1, 0
 
     def add(self, piece: bytes | bytearray) -> None:
         """Count one more piece."""
+        if self._is_first:
+            self._is_first, piece = False, piece.removeprefix(codecs.BOM_UTF8)
         if not piece:
             return
         first = piece.find(b"\n")

@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from casebook.errors import Refused
-from casebook.readers.archives import open_utf8
+from casebook.readers.archives import looks_like, open_utf8
 from casebook.readers.base import Raw, Reader, Reading, Text, Workspace
 from casebook.readers.columns import Columns, check_columns, match_columns, shorten
 from casebook.readers.delimited_count import DelimitedCounter
@@ -40,7 +40,14 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     """
     source = prepare(raw, workspace, DelimitedCounter)
     with source.open() as text:
-        header, columns = _header(raw.table, text.read(HEAD_BYTES))
+        head = text.read(HEAD_BYTES)
+    try:
+        header, columns = _header(raw.table, head)
+    except Refused as refusal:
+        found = looks_like(raw.path, raw.compression)
+        if found in (None, "delimited text", "UTF-16 text"):
+            raise
+        raise Refused(f"it looks like {found}, and {refusal}") from refusal
     if source.size >= LARGE_FILE or _count_plain(source, header) is not None:
         landed = land_at_once(raw.table, workspace, source, header, columns)
         if landed is not None and landed == _count_plain(source, header):

@@ -10,7 +10,7 @@ from casebook.readers.json_fast import land_at_once
 from casebook.readers.json_rows import land_again, land_rows
 from casebook.readers.json_split import elements
 from casebook.readers.rows import Spool
-from casebook.readers.text import Source, notes_on_encoding, prepare
+from casebook.readers.text import Source, check_looks, notes_on_encoding, prepare
 
 
 def read(raw: Raw, workspace: Workspace) -> Reading:
@@ -47,6 +47,7 @@ def _read_elements(raw: Raw, workspace: Workspace, source: Source) -> Reading:
             spool.add(content, code, message, 1, (number, line))
     records, landed, ignored = land_rows(raw.table, workspace, spool.rows())
     assert records == spool.count
+    check_looks(raw, "JSON", records, landed)
     notes = notes_on_encoding(raw.table, spool.bad_bytes)
     spool.path.unlink()
     return Reading(records, landed, ignored, notes=notes)

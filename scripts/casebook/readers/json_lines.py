@@ -15,6 +15,7 @@ from casebook.readers.split import Splitter
 from casebook.readers.text import (
     Source,
     check_lines,
+    check_looks,
     line_end_of,
     notes_on_encoding,
     prepare,
@@ -47,7 +48,7 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
         try:
             rows = direct_rows(source.path, source.compression, counter.line_end, counter.longest)
             _check_count(workspace, rows, counter.lines)
-            return Reading(*land_rows(raw.table, workspace, rows))
+            return _read_rows(raw, workspace, rows)
         except duckdb.InvalidInputException:
             pass  # bytes that are not UTF-8: the spool has a text for them
     spool = Spool(workspace.folder / "records.rows")
@@ -57,10 +58,16 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     if lines != counter.lines_by(end):
         raise Refused(f"{counter.lines_by(end)} lines were counted, but {lines} were found")
     _check_count(workspace, spool.rows(), spool.count)
-    reading = Reading(*land_rows(raw.table, workspace, spool.rows()))
+    reading = _read_rows(raw, workspace, spool.rows())
     reading.notes.extend(notes_on_encoding(raw.table, spool.bad_bytes))
     spool.path.unlink()
     return reading
+
+
+def _read_rows(raw: Raw, workspace: Workspace, rows: Rows) -> Reading:
+    records, landed, ignored = land_rows(raw.table, workspace, rows)
+    check_looks(raw, "JSON", records, landed)
+    return Reading(records, landed, ignored)
 
 
 def _count_blank(source: Source) -> int:

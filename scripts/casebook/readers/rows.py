@@ -184,7 +184,7 @@ class Spool:
                     else 1
                 end as lines,
                 case
-                    when parts is null then row
+                    when parts is null then coalesce(row, '')
                     when parts[2] = '' then decode(from_base64(parts[5]))
                 end as text,
                 nullif(parts[2], '') as code,
