@@ -9,8 +9,8 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import inputs as generator
 from builds import MODELS, read_build
-from casebook.sample import votes as generator
 from measure import (
     MB,
     Bench,

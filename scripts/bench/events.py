@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from casebook.sample import write_product_events
+from inputs import write_product_events
 from measure import (
     MB,
     Bench,

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from casebook.sample.votes import (
+from inputs import (
     FIRST_DAY,
-    days_between,
     write_votes_of_day,
     write_votes_of_days,
 )
@@ -129,7 +128,7 @@ class History:
                 size = min(self.month_votes, records - self.records)
                 # The month's last day is left to `deliver_day`.
                 end = _first_of(self.months + 1) - timedelta(days=1)
-                days = days_between(_first_of(self.months), end)
+                days = _days_between(_first_of(self.months), end)
                 job = pool.submit(
                     write_votes_of_days, path, first=self.records, records=size, days=days
                 )
@@ -152,3 +151,7 @@ def _first_of(month: int) -> date:
     """The first day of a month, counted from 0."""
     months = FIRST_DAY.month - 1 + month
     return date(FIRST_DAY.year + months // 12, months % 12 + 1, 1)
+
+
+def _days_between(start: date, end: date) -> tuple[date, ...]:
+    return tuple(start + timedelta(days=number) for number in range((end - start).days))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from casebook.sample import votes as generator
+import inputs as generator
 from measure import (
     MB,
     Bench,

@@ -15,9 +15,9 @@ import jinja2
 import yaml
 from builds import read_build
 from casebook.build.spark import spark_environment
-from casebook.sample import write_product_events
 from casebook.settings import Settings
 from history import History, Side
+from inputs import write_product_events
 from measure import (
     MB,
     BenchError,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import inputs as generator
 from builds import read_build
-from casebook.sample import votes as generator
 from measure import (
     MB,
     Bench,

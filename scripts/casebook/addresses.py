@@ -23,6 +23,13 @@ _TRANSIENT = ("08", "40", "53", "57P")
 _MAY_PASS = re.compile(r"starting up|shutting down|terminating|too many|remaining connection")
 _LEAD = re.compile(r"^.*(FATAL:|ERROR:|Failed to connect:|\[libpq\]) +")
 
+_FIXES = {
+    "42501": "grant the user what is missing",
+    "55P03": "end the session that holds the table, and try again; nothing was changed",
+    "0A000": "drop the view that uses the column, and make it anew afterwards",
+    "2BP01": "drop the view that uses the column, and make it anew afterwards",
+}
+
 
 class TransientError(CasebookError):
     """Something that may succeed when it is tried again."""
@@ -134,7 +141,7 @@ def _explained(error: Exception, address: Address, *, connected: bool) -> Casebo
             file=address.shown,
             fix="try again when the database can be reached",
         )
-    fix = "grant the user what is missing" if state == "42501" else None
+    fix = _FIXES.get(state)
     if not connected:
         fix = "mend the address: its user, password and database"
     return CasebookError(address.redact(message), file=address.shown, fix=fix)

@@ -124,6 +124,18 @@ def test_equal_content_is_an_equal_file_which_is_left_alone(project, postgres, m
     assert (project.raw / "shop/orders/orders.parquet").stat().st_mtime_ns == changed
 
 
+def test_a_smaller_snapshot_replaces_a_larger_one(project, postgres, monkeypatch):
+    rows = "insert into orders select n, n % 97, 'n' from generate_series(1, 5000) as n"
+    address = postgres.new_database(ORDERS, ITEMS, rows)
+    monkeypatch.setenv("SHOP_URL", address)
+    quickly(project)
+    load(project, [])
+    postgres.run(address, "delete from orders where id > 3")
+    quickly(project)
+    (amended,) = [file for file in load(project, []).files if file.entry.table_name == "orders"]
+    assert (amended.entry.state, amended.entry.landed) == ("amended", 3)
+
+
 def test_tables_are_found_by_their_aliases_and_quoted(project, postgres, monkeypatch):
     odd = "Purchase"
     address = postgres.new_database(

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from casebook.sample import music_store, write_sample
 from music_store_model import KEYS, TABLES, MusicStore, answers, marts, read
+from sample.write import write_sample
 from workbench import SHARED_RAW, Workbench, project_with
 
 REAL = SHARED_RAW / "music_store"
@@ -375,7 +375,7 @@ def test_a_database_and_mixed_folders_give_what_plain_python_gives(tmp_path: Pat
     else:
         write_sample(tmp_path / "sample")
         folder.mkdir(parents=True)
-        shutil.copy(tmp_path / "sample" / music_store.DATABASE, folder / "chinook.db")
+        shutil.copy(tmp_path / "sample" / "music_store/music.db", folder / "chinook.db")
     write_mixed_folders(folder, Mix(folder / "chinook.db", seed=20090101))
     write_more_of_the_store(folder / "more.db")
     shown = bench.casebook("build")

@@ -81,6 +81,14 @@ class Workbench:
         }
         return os.environ | dbt | folders
 
+    def clear(self) -> None:
+        """Remove all but what dbt has parsed."""
+        for path in self.root.iterdir():
+            if path.is_dir() and path.name != "target":
+                shutil.rmtree(path)
+            elif path.name != "target":
+                path.unlink()
+
     def run(self, *command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a program in the project's folder; its exit status must be the one expected."""
         done = subprocess.run(
@@ -133,9 +141,16 @@ def copy_project(to: Path, *cases: str) -> Path:
         for layer in ("staging", "intermediate", "marts"):
             shutil.rmtree(to / "models" / layer / case)
     known = {path.stem for part in ("models", "seeds") for path in (to / part).rglob("*.*")}
-    for path in [*(to / "tests").glob("*.sql"), *(to / "analyses").glob("*.sql")]:
-        if not set(REF.findall(path.read_text())) <= known:
+    readers = [to / "models" / "exposures.yml"]
+    readers += [
+        path
+        for part in ("tests", "analyses", "models/metrics")
+        for path in (to / part).rglob("*.*")
+    ]
+    for path in readers:
+        if path.exists() and not set(REF.findall(path.read_text())) <= known:
             path.unlink()
+            path.with_suffix(".yml").unlink(missing_ok=True)
     settings = to / "dbt_project.yml"
     text = settings.read_text()
     for case in CASES - set(cases or CASES):

@@ -1,0 +1,1 @@
+"""Marts of the published warehouse into PostgreSQL: all of them, or none."""
