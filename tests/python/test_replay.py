@@ -24,7 +24,6 @@ from casebook.load.replay import replay
 from casebook.load.report import ReplayReport
 from casebook.readers import choose, json_lines
 from casebook.readers.base import Text, Workspace
-from casebook.readers.json_judge import _judge as judge
 from casebook.sources import Table
 from loading import SOURCES, Workshop, lines
 from workbench import Workbench, project_with, vote
@@ -148,25 +147,6 @@ def test_what_a_more_lenient_reader_reads_is_landed_and_the_rest_stays(
         ("Note", "VARCHAR"),
         ("_source_record", "BIGINT"),
     ]
-
-
-def test_the_same_judge_that_reads_more_lands_more(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from casebook.readers import json_judge
-
-    shop.load_one(lines({"Id": 1}, b"'Id': 2", {"Id": 3}))
-
-    def judge_more(record: Any, keys: Any) -> None:
-        if record.raw == b"'Id': 2":
-            record.raw = b'{"Id": 2}'
-        judge(record, keys)
-
-    monkeypatch.setattr(json_judge, "_judge", judge_more)
-    assert replay(shop.settings).landed == 1
-    assert [row[1] for row in in_lake(shop)] == ["1", "2", "3"]
-    assert shop.entry().rejected_file is None and shop.quarantine() == []
-    assert_balance(shop)
 
 
 def test_a_second_replay_changes_nothing(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
