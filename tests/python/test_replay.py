@@ -138,25 +138,7 @@ def test_what_a_more_lenient_reader_reads_is_landed_and_the_rest_stays(
     assert [old["file"] for old in entry.replaced_files] == [first.rejected_file]
     assert entry.corrections == []
     assert_balance(shop)
-<<<<<<< HEAD
-    path = str(shop.settings.lake / entry.replayed_files[0])
-    assert Path(path).name.startswith(entry.file_hash)
-    described = duckdb.execute("describe from read_parquet(?)", [path]).fetchall()
-    assert [column[:2] for column in described] == [
-        ("Id", "VARCHAR"),
-        ("Amount", "VARCHAR"),
-        ("Note", "VARCHAR"),
-        ("_source_record", "BIGINT"),
-    ]
-
-
-def test_a_second_replay_changes_nothing(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop.load_one(lines({"Id": 1}, b'{"Id": 2', b"nul"))
-    close_braces(monkeypatch)
-    replay(shop.settings)
-=======
     assert Path(entry.replayed_files[0]).name.startswith(entry.file_hash)
->>>>>>> main
     before = shop.copy_of_lake()
     assert replay(shop.settings).landed == 0
     assert shop.copy_of_lake() == before
