@@ -6,7 +6,8 @@ Elements are told apart by their brackets and strings; whether one is JSON is fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
@@ -15,6 +16,7 @@ from casebook.readers.split import too_long
 
 BLOCK = 1 << 20
 _LARGEST_BLOCK = 16 << 20
+_LOOKED_AT, _AHEAD = 1 << 20, 64 << 10
 _DEPTH = 4
 _STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
 _BLANKS = b" \t\r\n"
@@ -28,8 +30,9 @@ def _nested(depth: int) -> bytes:
 
 
 _VALUE = rb"(?:%b|%b)" % (_STRING, _nested(_DEPTH))
-_ELEMENT = re.compile(rb'(?:[^"{}\[\],]++|%b)*+(?=[,\]])' % _VALUE)
+_ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b)*+)(,|(?=\]))' % _VALUE)
 _OBJECT = re.compile(rb"(?=\{)(?:%b)" % _nested(_DEPTH))
+_WHOLE = re.compile(_VALUE)
 _MEMBER = re.compile(rb"[ \t\r\n]*(%b)[ \t\r\n]*:[ \t\r\n]*" % _STRING)
 _SKIPPED = re.compile(rb'(?:[^"{}\[\],]++|%b)*+[ \t\r\n]*(,|(?=\}))' % _VALUE)
 _TOKEN = re.compile(rb'%b|[{}\[\],"]' % _STRING)
@@ -63,6 +66,7 @@ class _Text:
         self._file = file
         self.buffer, self.at, self.ended = b"", 0, False
         self._line, self._counted = 1, 0
+        self._dropped = self._spent = 0
 
     @property
     def line(self) -> int:
@@ -85,11 +89,31 @@ class _Text:
         start_of_line = self.buffer.rfind(b"\n", max(0, self.at - 4096), self.at)
         kept = start_of_line if start_of_line >= 0 else self.at
         self.buffer, self.at = self.buffer[kept:], self.at - kept
+        self._dropped += kept
         self._counted = self.at
         piece = self._file.read(max(BLOCK, min(len(self.buffer), _LARGEST_BLOCK)))
         self.ended = not piece
         self.buffer += piece
         return True
+
+    def needs_more(self) -> bool:
+        """Hold more of the text where less is held than an element of usual size may need."""
+        return len(self.buffer) - self.at < _LOOKED_AT and self.more()
+
+    def look_ahead(self, at: int, find_end: Callable[[int], int]) -> int:
+        """Where the element at a place ends, past the next line that begins as an element does.
+
+        Not for each broken element: what that costs stays in proportion to the text.
+
+        Args:
+            at: where it begins.
+            find_end: finds its end up to a place; `_BROKEN` where there is none.
+        """
+        if self._spent > _LOOKED_AT * 4 + 4 * (self._dropped + at):
+            return _BROKEN
+        end = find_end(at + _AHEAD)
+        self._spent += _AHEAD if end == _BROKEN else 0
+        return end
 
     def next(self) -> bytes:
         """Go to the next byte that is not white space; return it, or nothing at the end."""
@@ -158,6 +182,9 @@ def _array(text: _Text, is_all: bool = True) -> Iterator[Element]:
     text.at += 1
     number = 0
     while True:
+        for element in _whole_elements(text, number):
+            yield element
+            number = element.number
         first = text.next()
         number += 1
         if first == b"]":
@@ -166,20 +193,48 @@ def _array(text: _Text, is_all: bool = True) -> Iterator[Element]:
                 message = "text after the array's closing ]"
                 yield Element(number, text.line, text.rest(), "broken_array", message)
             return
+        if first and text.needs_more():
+            number -= 1
+            continue
         line = text.line
         if not first:
             yield Element(number, line, b"", "broken_array", "the array is not closed with ]")
             return
-        found = _ELEMENT.match(text.buffer, text.at)
-        if found:
-            yield Element(number, line, text.take(found.end()))
-        else:
-            raw, why = _odd_element(text, b",")
-            yield Element(number, line, raw, "broken_array" if why else None, why)
-            if why:
-                return
+        raw, why = _odd_element(text, b",")
+        yield Element(number, line, raw, "broken_array" if why else None, why)
+        if why:
+            return
         if text.next() == b",":
             text.at += 1
+
+
+def _whole_elements(text: _Text, number: int) -> Iterator[Element]:
+    """The elements that are held as a whole; `at` is behind each when it is given."""
+    if not text.next():
+        return
+    buffer, line, counted = text.buffer, text.line, text.at
+    sibling, stop = text.sibling, 0
+    while start := _NOT_BLANK.search(buffer, text.at):
+        at = start.start()
+        if stop <= at:
+            stop = buffer.find(sibling, at + 1)
+            stop = stop if stop >= 0 else len(buffer)
+        found = _ELEMENT.match(buffer, at, stop)
+        if found is None and stop < len(buffer):
+            find_end = partial(_end_of_element, buffer, at)
+            if (end := text.look_ahead(at, find_end)) != _BROKEN:
+                found = _ELEMENT.match(buffer, at, end + 1)
+        if found is None or (found.end() == at and not found.group(2)):
+            return
+        raw = found.group(1).rstrip(_BLANKS)
+        number += 1
+        line += buffer.count(b"\n", counted, at)
+        counted, text.at = at, found.end()
+        if len(raw) > MAX_RECORD_BYTES:
+            raise Refused(too_long(line))
+        yield Element(number, line, raw)
+        if not found.group(2):
+            return
 
 
 def _objects(text: _Text) -> Iterator[Element]:
@@ -206,9 +261,12 @@ def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
         comma: what ends an element, other than a closing bracket; empty for an object by itself.
     """
     sibling = text.sibling
-    while (end := _end_by_brackets(text, sibling, comma)) is None:
+    while (end := _end_by_brackets(text, text.buffer.find(sibling, text.at + 1), comma)) is None:
         if not text.more():
-            return text.rest(), "the array is not closed with ]"
+            rest = text.rest()
+            return rest, "" if _WHOLE.fullmatch(rest) else "the array is not closed with ]"
+    if end == _BROKEN:
+        end = text.look_ahead(text.at, lambda to: _end_by_brackets(text, to, comma) or _BROKEN)
     if end != _BROKEN:
         return text.take(end), ""
     while (end := text.buffer.find(sibling, text.at + 1)) < 0:
@@ -217,11 +275,16 @@ def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
     return text.take(end).removesuffix(comma), ""
 
 
-def _end_by_brackets(text: _Text, sibling: bytes, comma: bytes) -> int | None:
-    """Where an element ends; None if more text is needed, `_BROKEN` if its brackets do not tell."""
+def _end_by_brackets(text: _Text, stop: int, comma: bytes) -> int | None:
+    """Where an element ends; None if more text is needed, `_BROKEN` if its brackets do not tell.
+
+    Args:
+        text: the text, at the element.
+        stop: the place that it must end before; -1 where there is none.
+        comma: what ends it, other than a closing bracket; empty for an object by itself.
+    """
     buffer, at = text.buffer, text.at
-    stop = buffer.find(sibling, at + 1)
-    stop = stop if stop >= 0 else len(buffer)
+    stop = min(stop, len(buffer)) if stop >= 0 else len(buffer)
     opened: list[bytes] = []
     found = None
     for found in _TOKEN.finditer(buffer, at, stop):
@@ -241,6 +304,11 @@ def _end_by_brackets(text: _Text, sibling: bytes, comma: bytes) -> int | None:
         elif not opened and not comma:
             return found.end()
     return _BROKEN if stop < len(buffer) else None
+
+
+def _end_of_element(buffer: bytes, at: int, to: int) -> int:
+    found = _ELEMENT.match(buffer, at, to)
+    return found.end() if found else _BROKEN
 
 
 def _go_to(text: _Text, path: list[str]) -> None:
