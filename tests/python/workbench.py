@@ -155,7 +155,7 @@ def copy_project(to: Path, *cases: str) -> Path:
     text = settings.read_text()
     for case in CASES - set(cases or CASES):
         # The lists that the audit reads.
-        text = re.sub(rf"^    {case}\.\w+:( |\n +)\{{.*\n", "", text, flags=re.M)
+        text = re.sub(rf"^    {case}\.\w+:.*\n(?:      .*\n)*", "", text, flags=re.M)
         text = re.sub(rf"^    - int_{case}__\w+\n", "", text, flags=re.M)
     text = re.sub(r"^(  left_out_items:)\n(?!    -)", r"\1 []\n", text, flags=re.M)
     settings.write_text(text)

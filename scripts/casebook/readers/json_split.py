@@ -6,20 +6,17 @@ Elements are told apart by their brackets and strings; whether one is JSON is fo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
 from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.json_text import BLANKS, BROKEN, NOT_BLANK, Text
 from casebook.readers.split import too_long
 
-BLOCK = 1 << 20
-_LARGEST_BLOCK = 16 << 20
-_LOOKED_AT, _AHEAD = 1 << 20, 64 << 10
 _DEPTH = 4
 _STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
-_BLANKS = b" \t\r\n"
 
 
 def _nested(depth: int) -> bytes:
@@ -36,9 +33,7 @@ _WHOLE = re.compile(_VALUE)
 _MEMBER = re.compile(rb"[ \t\r\n]*(%b)[ \t\r\n]*:[ \t\r\n]*" % _STRING)
 _SKIPPED = re.compile(rb'(?:[^"{}\[\],]++|%b)*+[ \t\r\n]*(,|(?=\}))' % _VALUE)
 _TOKEN = re.compile(rb'%b|[{}\[\],"]' % _STRING)
-_NOT_BLANK = re.compile(rb"[^ \t\r\n]")
 _OPENED_BY = {b"]": b"[", b"}": b"{"}
-_BROKEN = -1
 
 
 class Element(NamedTuple):
@@ -59,100 +54,6 @@ class Element(NamedTuple):
     message: str = ""
 
 
-class _Text:
-    """A text in pieces, and the place in it where reading goes on."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.buffer, self.at, self.ended = b"", 0, False
-        self._line, self._counted = 1, 0
-        self._dropped = self._spent = 0
-
-    @property
-    def line(self) -> int:
-        """The 1-based number of the line at `at`."""
-        self._line += self.buffer.count(b"\n", self._counted, self.at)
-        self._counted = self.at
-        return self._line
-
-    def more(self) -> bool:
-        """Hold more of the text, as much again as is held already; False if there is no more.
-
-        Raises:
-            Refused: if what is held is more than one record may have.
-        """
-        if self.ended:
-            return False
-        if len(self.buffer) - self.at > MAX_RECORD_BYTES:
-            raise Refused(too_long(self.line))
-        self._line = self.line
-        start_of_line = self.buffer.rfind(b"\n", max(0, self.at - 4096), self.at)
-        kept = start_of_line if start_of_line >= 0 else self.at
-        self.buffer, self.at = self.buffer[kept:], self.at - kept
-        self._dropped += kept
-        self._counted = self.at
-        piece = self._file.read(max(BLOCK, min(len(self.buffer), _LARGEST_BLOCK)))
-        self.ended = not piece
-        self.buffer += piece
-        return True
-
-    def needs_more(self) -> bool:
-        """Hold more of the text where less is held than an element of usual size may need."""
-        return len(self.buffer) - self.at < _LOOKED_AT and self.more()
-
-    def look_ahead(self, at: int, find_end: Callable[[int], int]) -> int:
-        """Where the element at a place ends, past the next line that begins as an element does.
-
-        Not for each broken element: what that costs stays in proportion to the text.
-
-        Args:
-            at: where it begins.
-            find_end: finds its end up to a place; `_BROKEN` where there is none.
-        """
-        if self._spent > _LOOKED_AT * 4 + 4 * (self._dropped + at):
-            return _BROKEN
-        end = find_end(at + _AHEAD)
-        self._spent += _AHEAD if end == _BROKEN else 0
-        return end
-
-    def next(self) -> bytes:
-        """Go to the next byte that is not white space; return it, or nothing at the end."""
-        while True:
-            found = _NOT_BLANK.search(self.buffer, self.at)
-            if found:
-                self.at = found.start()
-                return found.group()
-            self.at = len(self.buffer)
-            if not self.more():
-                return b""
-
-    def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """What matches at `at`, with all text that may be part of it."""
-        found = pattern.match(self.buffer, self.at)
-        while (found is None or found.end() == len(self.buffer)) and self.more():
-            found = pattern.match(self.buffer, self.at)
-        return found
-
-    @property
-    def sibling(self) -> bytes:
-        """How a line begins that begins as far in as the element at `at`, with an object."""
-        before = self.buffer[self.buffer.rfind(b"\n", 0, self.at) + 1 : self.at]
-        return b"\n" + (b"" if before.strip() else before) + b"{"
-
-    def take(self, end: int) -> bytes:
-        """Go to a place, and return what was passed, without blanks at its end."""
-        if end - self.at > MAX_RECORD_BYTES:
-            raise Refused(too_long(self.line))
-        start, self.at = self.at, end
-        return self.buffer[start:end].rstrip(_BLANKS)
-
-    def rest(self) -> bytes:
-        """Everything up to the end."""
-        while self.more():
-            pass
-        return self.take(len(self.buffer))
-
-
 def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]:
     """The elements of an array, or objects one after the other, in order, in bounded memory.
 
@@ -167,7 +68,7 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
     Raises:
         Refused: if an element is too long, or there is no such member.
     """
-    text = _Text(file)
+    text = Text(file)
     first = text.next()
     if records_at and first == b"{":
         _go_to(text, records_at.split("."))
@@ -178,7 +79,7 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
         yield from _objects(text)
 
 
-def _array(text: _Text, is_all: bool = True) -> Iterator[Element]:
+def _array(text: Text, is_all: bool = True) -> Iterator[Element]:
     text.at += 1
     number = 0
     while True:
@@ -208,13 +109,13 @@ def _array(text: _Text, is_all: bool = True) -> Iterator[Element]:
             text.at += 1
 
 
-def _whole_elements(text: _Text, number: int) -> Iterator[Element]:
+def _whole_elements(text: Text, number: int) -> Iterator[Element]:
     """The elements that are held as a whole; `at` is behind each when it is given."""
     if not text.next():
         return
     buffer, line, counted = text.buffer, text.line, text.at
     sibling, stop = text.sibling, 0
-    while start := _NOT_BLANK.search(buffer, text.at):
+    while start := NOT_BLANK.search(buffer, text.at):
         at = start.start()
         if stop <= at:
             stop = buffer.find(sibling, at + 1)
@@ -222,11 +123,11 @@ def _whole_elements(text: _Text, number: int) -> Iterator[Element]:
         found = _ELEMENT.match(buffer, at, stop)
         if found is None and stop < len(buffer):
             find_end = partial(_end_of_element, buffer, at)
-            if (end := text.look_ahead(at, find_end)) != _BROKEN:
+            if (end := text.look_ahead(at, find_end)) != BROKEN:
                 found = _ELEMENT.match(buffer, at, end + 1)
         if found is None or (found.end() == at and not found.group(2)):
             return
-        raw = found.group(1).rstrip(_BLANKS)
+        raw = found.group(1).rstrip(BLANKS)
         number += 1
         line += buffer.count(b"\n", counted, at)
         counted, text.at = at, found.end()
@@ -237,7 +138,7 @@ def _whole_elements(text: _Text, number: int) -> Iterator[Element]:
             return
 
 
-def _objects(text: _Text) -> Iterator[Element]:
+def _objects(text: Text) -> Iterator[Element]:
     number = 0
     while text.next():
         number += 1
@@ -253,7 +154,7 @@ def _objects(text: _Text) -> Iterator[Element]:
             yield Element(number, line, text.take(end if end >= 0 else len(text.buffer)))
 
 
-def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
+def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
     """An element that is cut, broken or deeply nested, and why nothing after it can be read.
 
     Args:
@@ -265,9 +166,9 @@ def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
         if not text.more():
             rest = text.rest()
             return rest, "" if _WHOLE.fullmatch(rest) else "the array is not closed with ]"
-    if end == _BROKEN:
-        end = text.look_ahead(text.at, lambda to: _end_by_brackets(text, to, comma) or _BROKEN)
-    if end != _BROKEN:
+    if end == BROKEN:
+        end = text.look_ahead(text.at, lambda to: _end_by_brackets(text, to, comma) or BROKEN)
+    if end != BROKEN:
         return text.take(end), ""
     while (end := text.buffer.find(sibling, text.at + 1)) < 0:
         if not text.more():
@@ -275,8 +176,8 @@ def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
     return text.take(end).removesuffix(comma), ""
 
 
-def _end_by_brackets(text: _Text, stop: int, comma: bytes) -> int | None:
-    """Where an element ends; None if more text is needed, `_BROKEN` if its brackets do not tell.
+def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
+    """Where an element ends; None if more text is needed, `BROKEN` if its brackets do not tell.
 
     Args:
         text: the text, at the element.
@@ -291,27 +192,27 @@ def _end_by_brackets(text: _Text, stop: int, comma: bytes) -> int | None:
         token = found.group()
         if token == b'"':
             is_cut = not text.ended and buffer.find(b"\n", found.start()) < 0
-            return None if is_cut else _BROKEN
+            return None if is_cut else BROKEN
         if token in (b"{", b"["):
             opened.append(token)
         elif token == b"," or token[:1] == b'"':
             if token == comma and not opened:
                 return found.start()
         elif not opened:
-            return _BROKEN if token == b"}" else found.start()
+            return BROKEN if token == b"}" else found.start()
         elif opened.pop() != _OPENED_BY[token]:
-            return _BROKEN
+            return BROKEN
         elif not opened and not comma:
             return found.end()
-    return _BROKEN if stop < len(buffer) else None
+    return BROKEN if stop < len(buffer) else None
 
 
 def _end_of_element(buffer: bytes, at: int, to: int) -> int:
     found = _ELEMENT.match(buffer, at, to)
-    return found.end() if found else _BROKEN
+    return found.end() if found else BROKEN
 
 
-def _go_to(text: _Text, path: list[str]) -> None:
+def _go_to(text: Text, path: list[str]) -> None:
     """Go to the array that a path of members leads to.
 
     Raises:
@@ -341,5 +242,5 @@ def _go_to(text: _Text, path: list[str]) -> None:
 
 def is_printed(head: bytes) -> bool:
     """Whether a text begins with an object that is printed over several lines."""
-    found = _OBJECT.match(head.lstrip(_BLANKS))
+    found = _OBJECT.match(head.lstrip(BLANKS))
     return found is not None and b"\n" in found.group() and b":" in found.group()

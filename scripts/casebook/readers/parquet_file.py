@@ -40,8 +40,7 @@ _INEXACT = """
     end
 """
 _ROW_GROUP_BYTES = 32 << 20
-_MOST_ROWS = 122880
-_FEWEST_ROWS = 2048
+_MOST_ROWS, _FEWEST_ROWS = 122_880, 2048
 
 
 def read(raw: Raw, workspace: Workspace) -> Reading:
