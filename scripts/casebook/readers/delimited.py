@@ -134,7 +134,7 @@ def _read_lines(
         rows = direct_rows(source.path, source.compression, counter.line_end, longest)
         lines = counter.lines_by(header.line_end)
         return _land(table, workspace, rows, header, columns, lines, has_quotes=False)
-    except duckdb.InvalidInputException:
+    except (duckdb.InvalidInputException, duckdb.IOException):
         return None  # bytes that are not UTF-8, or a long line
 
 
