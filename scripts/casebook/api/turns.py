@@ -182,8 +182,10 @@ class Turns:
         reading = None
         if request not in self._known:
             await self._quick.take(peer, self._seconds)
-            reading = Reading(self._pool, build, begin)
             try:
+                if request in self._known:  # The same was slow while this one waited.
+                    raise BusyError
+                reading = Reading(self._pool, build, begin)
                 while not await reading.is_ready(LOOK_SECONDS) and not reading.is_slow():
                     if time.monotonic() > until:
                         raise self._late()
@@ -194,12 +196,12 @@ class Turns:
                     self._known.popitem(last=False)
                 await self._slow.take(peer, 0)
                 reading.release = lambda: self._slow.give(peer)
-            except BusyError:
-                await reading.end()
+            except BaseException as error:
+                if reading:
+                    await reading.end()
                 reading = None
-            except BaseException:
-                await reading.end()
-                raise
+                if not isinstance(error, BusyError):
+                    raise
             finally:
                 self._quick.give(peer)
         if reading is None:
