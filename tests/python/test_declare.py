@@ -228,6 +228,7 @@ def test_what_is_never_null_is_suggested_as_required(tiny: Settings) -> None:
         ([{"fee": "1.5", "id": 1}, {"fee": "2.5", "id": 1}], []),
         ([{"id": 1, "x": 1}, {"id": None, "x": 1}], []),
         ([{"u_id": u, "b_id": b} for u, b in ((1, 1), (1, 2), (1, None), (2, None))], []),
+        ([*({"id": n, "x": 1} for n in range(9)), {"id": 8, "x": 1}], ["id"]),
         ([{"id": 1}], []),
         ([{"note": "a" * 65}, {"note": "b" * 65}], []),
     ],

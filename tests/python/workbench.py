@@ -40,8 +40,8 @@ BLOG_MARTS = {
     "votes": "select * exclude (loaded_at) from blog_analysis.votes order by all",
     "weekly_votes": "select * from blog_analysis.weekly_votes order by all",
     "outlier_weeks": "select * from blog_analysis.outlier_weeks",
-    "rejected_rows": "select * from audit.rejected_rows order by all",
-    "row_accounting": "select * from audit.row_accounting order by all",
+    "rejected_rows": "select * exclude (build_number) from audit.rejected_rows order by all",
+    "row_accounting": "select * exclude (build_number) from audit.row_accounting order by all",
 }
 
 

@@ -49,8 +49,8 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
             rows = direct_rows(source.path, source.compression, counter.line_end, counter.longest)
             _check_count(workspace, rows, counter.lines)
             return _read_rows(raw, workspace, rows)
-        except duckdb.InvalidInputException:
-            pass  # bytes that are not UTF-8: the spool has a text for them
+        except (duckdb.InvalidInputException, duckdb.IOException):
+            pass  # bytes that are not UTF-8, or an archive that DuckDB cannot unpack: spooled
     spool = Spool(workspace.folder / "records.rows")
     end = line_end_of(counter)
     with source.open() as text:
