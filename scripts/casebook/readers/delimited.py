@@ -128,10 +128,10 @@ def _read_lines(
     assert isinstance(counter, DelimitedCounter)
     if counter.quotes or counter.has_nul or counter.line_end is None:
         return None
-    if counter.line_end != "\r":
-        check_lines(counter)
+    check_lines(counter)
+    longest = 0 if counter.line_end == "\r" else counter.longest
     try:
-        rows = direct_rows(source.path, source.compression, counter.line_end, counter.longest)
+        rows = direct_rows(source.path, source.compression, counter.line_end, longest)
         lines = counter.lines_by(header.line_end)
         return _land(table, workspace, rows, header, columns, lines, has_quotes=False)
     except (duckdb.InvalidInputException, duckdb.IOException):

@@ -70,7 +70,7 @@ def check_lines(counter: Counter) -> None:
     Raises:
         Refused: with the number of the line.
     """
-    if counter.newlines and counter.longest > MAX_RECORD_BYTES:
+    if line_end_of(counter) == "\n" and counter.longest > MAX_RECORD_BYTES:
         raise Refused(too_long(counter.longest_line))
 
 
