@@ -53,6 +53,8 @@
     {%- set there = adapter.get_columns_in_relation(api.Relation.create(
         database=node.database, schema=node.schema, identifier=node.alias
     )) | length -%}
+    {#- That has begun a transaction, which nobody would commit. -#}
+    {%- do adapter.commit() -%}
     {%- for column in columns[there:] -%}
         {%- do run_query('alter table ' ~ node.schema ~ '.' ~ node.alias ~ ' add column ' ~ column) -%}
     {%- endfor -%}
