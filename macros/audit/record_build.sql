@@ -34,6 +34,8 @@
             {{ counts.warned }},
             {{ counts.failed }},
             {{ build_number() }}
+        {#- What was asked for above has begun a transaction, which nobody else ends. -#}
+        {%- do adapter.commit() -%}
     {%- endif -%}
 {%- endmacro %}
 
