@@ -1,5 +1,5 @@
--- More than 1% of a file's records or items, and at least 10, could not be read or were rejected: the
--- delivery may be wrong as a whole, or the declaration.
+-- More than 1% of a file's records or items, and at least 10, could not be read or were rejected:
+-- the delivery may be wrong as a whole, or the declaration.
 
 {{ config(severity='warn', store_failures=false) }}
 

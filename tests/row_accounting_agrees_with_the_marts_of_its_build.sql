@@ -18,9 +18,14 @@ marts as (
         count(*) as row_count
     from {{ table.mart }}
         {%- endset %}
-        {%- if built_in_this_run(['row_accounting', table.mart_name]) %}{% do parts.append(part) %}{% endif %}
+        {%- if built_in_this_run(['row_accounting', table.mart_name]) %}
+            {%- do parts.append(part) %}
+        {%- endif %}
     {%- endfor %}
-    {{ parts | join('\n    union all') or "select '' as source_name, '' as table_name, 0 as row_count" }}
+    {{
+        parts | join('\n    union all')
+        or "select '' as source_name, '' as table_name, 0 as row_count"
+    }}
 ),
 
 kept as (

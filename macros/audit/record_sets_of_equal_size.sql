@@ -1,7 +1,11 @@
 {#- Only files that hold as many records as another one of their table are read. -#}
 {% macro record_sets_of_equal_size() -%}
     {%- set selects = [] -%}
-    {%- for node in (graph.sources.values() if execute and not flags.EMPTY else [])
+    {#- Nothing is built yet where this is only compiled. -#}
+    {%- set ledger = adapter.get_relation(
+        database=target.database, schema=own_schema('raw_lake'), identifier='ledger'
+    ) if execute and not flags.EMPTY -%}
+    {%- for node in (graph.sources.values() if ledger else [])
         if node.config.meta.get('raw', true) and not node.config.meta.get('key') -%}
         {%- set files = run_query(
             'select source_file from (select source_file, count(*) over (partition by landed) as'

@@ -53,6 +53,10 @@ marked as (
     group by place
 ),
 
+other_marked as (
+    select * from marked
+),
+
 others as (
     select
         customer_id,
@@ -80,8 +84,9 @@ sides as (
     select 2 as side
 ),
 
--- Of films that the same of the customers set apart have rated, only the first four by rating can be
--- among a film's first three, if nobody else makes a pair of them: one of the four may be itself.
+-- Of films that the same of the customers set apart have rated, only the first four by rating
+-- can be among a film's first three, if nobody else makes a pair of them: one of the four may be
+-- itself.
 equals as (
     select
         place,
@@ -119,7 +124,7 @@ scored as (
         - candidates.other_place as score
     from candidates
     inner join marked on candidates.place = marked.place
-    inner join marked as other_marked on candidates.other_place = other_marked.place
+    inner join other_marked on candidates.other_place = other_marked.place
 ),
 
 -- A film may be a candidate both ways, so the first three are among the first six.
@@ -147,6 +152,10 @@ distinct_films as (
     group by place, 4294967296 - score % 4294967296
 ),
 
+recommended as (
+    select * from films
+),
+
 ranked as (
     select
         place,
@@ -163,5 +172,5 @@ select
     cast((ranked.score + ranked.other_place) / 4294967296 as bigint) as common_rater_count
 from ranked
 inner join films on ranked.place = films.place
-inner join films as recommended on ranked.other_place = recommended.place
+inner join recommended on ranked.other_place = recommended.place
 where ranked.rank <= 3

@@ -1,6 +1,6 @@
 -- Grain: one row per customer.
 
--- The table is film_store.customers: another case has customers, too, and names of models are unique.
+-- The table is film_store.customers: another case has customers, and names of models are unique.
 {{ config(alias='customers') }}
 
 with
@@ -45,10 +45,12 @@ select
     split.active,
     split.email,
     case
-        when split.is_address then left(split.email, cast(length(split.email) - split.at_place as integer))
+        when split.is_address
+            then left(split.email, cast(length(split.email) - split.at_place as integer))
     end as email_user,
     case
-        when split.is_address then {{ lowered("right(split.email, cast(split.at_place - 1 as integer))") }}
+        when split.is_address
+            then {{ lowered("right(split.email, cast(split.at_place - 1 as integer))") }}
     end as email_domain,
     rated.average_rating,
     coalesce(rated.rating_count, 0) as rating_count,
