@@ -77,41 +77,57 @@ export DOTS
 	$(call install,requirements-dev.txt)
 	@touch .venv/.run
 
+# --- Environments of their own, for what does not go beside dbt: Airflow, and a server of S3.
+
+.venv-%/.made: requirements-%.txt .venv/.made
+	@echo "Installing $< into .venv-$*, about a minute"
+	@rm -rf .venv-$* && .venv/bin/python -m venv .venv-$*
+	@.venv-$*/bin/python -m pip --disable-pip-version-check --no-input \
+	    install --quiet --require-hashes -r $<
+	@touch $@
+
 # --- Build and docs
 
-# RAW=, LAKE= and WAREHOUSE= win over the environment. Where no raw folder is given and raw/ holds
-# nothing, the sample is built, with a lake of its own.
-define settle
-sample=; \
-if [ -n "$$RAW" ]; then export CASEBOOK_RAW="$$RAW"; fi; \
-if [ -n "$$LAKE" ]; then export CASEBOOK_LAKE="$$LAKE"; fi; \
-if [ -n "$$WAREHOUSE" ]; then export CASEBOOK_WAREHOUSE="$$WAREHOUSE"; fi; \
-if [ -z "$$CASEBOOK_RAW" ] && \
-    [ -z "$$(find -L raw -type f ! -name '.*' 2>/dev/null | head -n 1)" ]; then \
-    sample=yes; \
-    export CASEBOOK_RAW=sample CASEBOOK_LAKE="$${CASEBOOK_LAKE:-target/sample_lake}"; \
-fi
-endef
-export RAW LAKE WAREHOUSE
+# RAW=, LAKE= and WAREHOUSE= win over the environment.
+ifneq ($(RAW),)
+export CASEBOOK_RAW := $(RAW)
+endif
+ifneq ($(LAKE),)
+export CASEBOOK_LAKE := $(LAKE)
+endif
+ifneq ($(WAREHOUSE),)
+export CASEBOOK_WAREHOUSE := $(WAREHOUSE)
+endif
+built = $(or $(CASEBOOK_WAREHOUSE),warehouse.db)
 
 .PHONY: build
 build: .venv/.run ## load raw/ (or sample/ where that is empty), build and publish the warehouse
-	@$(settle); \
-	if [ -n "$$sample" ]; then \
-	    echo "raw/ has no files: building sample/ (make build RAW=<folder> builds yours)"; fi; \
-	.venv/bin/casebook build $(ARGS)
+	@.venv/bin/casebook build --sample $(ARGS); status=$$?; \
+	case $$status in 0|3) $(draw);; esac; exit $$status
+
+# The page of what was published, drawn anew where it is older.
+draw = if [ ! -f "$(built)" ]; then :; \
+    elif [ target/site/index.html -nt "$(built)" ]; then \
+        echo "report: $(CURDIR)/target/site/index.html"; \
+    else .venv/bin/casebook report --no-catalogue; fi
 
 .PHONY: docs
 docs: .venv/.run ## write report, catalogue and dbt's docs of the published warehouse to target/site/
-	@test -f "$${WAREHOUSE:-$${CASEBOOK_WAREHOUSE:-warehouse.db}}" || \
-	    $(MAKE) --no-print-directory build
-	@$(settle); .venv/bin/casebook report
+	@test -f "$(built)" || $(MAKE) --no-print-directory build ARGS=
+	@.venv/bin/casebook report
 
 .PHONY: serve
 serve: .venv/.run ## answer over HTTP from the published warehouse, until Ctrl-C
-	@test -f "$${WAREHOUSE:-$${CASEBOOK_WAREHOUSE:-warehouse.db}}" || \
-	    $(MAKE) --no-print-directory build ARGS=
-	@$(settle); exec .venv/bin/casebook serve $(ARGS)
+	@test -f "$(built)" || $(MAKE) --no-print-directory build ARGS=
+	@exec .venv/bin/casebook serve $(ARGS)
+
+.PHONY: docs-cli
+docs-cli: .venv/.dev ## write docs/cli.md from what the commands say of themselves
+	@.venv/bin/typer casebook.cli.main utils docs --name casebook --output docs/cli.md
+
+.PHONY: schedule
+schedule: .venv/.run .venv-airflow/.made ## start Airflow with the daily run, until Ctrl-C
+	@exec .venv-airflow/bin/python scripts/schedule/start.py
 
 # --- Checks. None of them reads or writes your raw files, your lake or your warehouse.
 
@@ -136,6 +152,9 @@ lint: .venv/.dev ## ruff, mypy, import-linter, sqlfluff and dbt-bouncer
 	@.venv/bin/mypy
 	@echo "== import-linter"
 	@.venv/bin/lint-imports --no-logo
+	@echo "== docs/cli.md"
+	@.venv/bin/typer casebook.cli.main utils docs --name casebook | \
+	    diff -u docs/cli.md - || { echo "Fix: make docs-cli" >&2; exit 1; }
 	@echo "== sqlfluff"
 	@rm -rf target/lint && mkdir -p target/lint
 	@$(call scratch,lint) .venv/bin/sqlfluff lint $(wildcard models tests analyses)
@@ -153,6 +172,8 @@ test: lint ## every check; works in a fresh clone
 	@echo "== casebook build of the sample"
 	@rm -rf target/test && mkdir -p target/test
 	@$(call scratch,test) .venv/bin/casebook build --unit-tests
+	@$(MAKE) --no-print-directory .venv-airflow/.made .venv-moto/.made || \
+	    echo "left out: tests that need the environments that could not be made"
 	@echo "== pytest"
 	@PATH="$$(pwd)/.venv/bin:$$PATH" .venv/bin/python -m pytest --numprocesses auto --dist worksteal
 
@@ -174,15 +195,30 @@ lock: .venv/.made ## remake requirements*.txt from pyproject.toml; UPGRADE=1 for
 	@.venv/bin/python -m venv target/lock/venv
 	@target/lock/venv/bin/python -m pip --disable-pip-version-check install --quiet uv
 	@$(compile) --all-extras -o requirements-dev.txt pyproject.toml
-	@$(compile) --extra serve --extra report -c requirements-dev.txt -o requirements.txt pyproject.toml
+	@$(compile) --extra serve --extra report --extra connect -c requirements-dev.txt -o requirements.txt pyproject.toml
+	@echo "apache-airflow==$(AIRFLOW)" | $(compile) --strip-extras -o requirements-airflow.txt -
+	@echo "moto[s3,server]==$(MOTO)" | $(compile) --strip-extras -o requirements-moto.txt -
 	@rm -rf target/lock
 
+AIRFLOW = 3.3.2
+MOTO = 5.2.1
 compile = target/lock/venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
     --no-strip-extras --generate-hashes --no-annotate --no-emit-index-url \
     --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
+define LAKE_IN_USE
+from casebook.settings import find_settings
+print(find_settings(published=True).lake_place)
+endef
+export LAKE_IN_USE
+
 .PHONY: clean
-clean: ## remove .venv, target/, logs/ and caches; raw/, lake/ and warehouse.db stay
-	@rm -rf .venv target logs .user.yml .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache scripts/*.egg-info
+clean: ## remove .venv*, target/, logs/ and caches; raw/, warehouse.db and its lake stay
+	@lake=none; if [ -f "$(built)" ]; then lake="$$(.venv/bin/python -c "$$LAKE_IN_USE" \
+	    2>/dev/null || echo "$$(pwd)/target/sample_lake")"; fi; \
+	mkdir -p target && find "$$(pwd)/target" ! -type d ! -path "$$lake/*" -delete && \
+	find target -type d -empty -delete
+	@rm -rf .venv .venv-* logs .user.yml .pytest_cache .hypothesis .ruff_cache .mypy_cache \
+	    .import_linter_cache scripts/*.egg-info
 	@find scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
-	@echo "Removed .venv, target/, logs/ and caches. Your raw/, lake/ and warehouse.db are as they were."
+	@echo "Removed .venv, target/, logs/ and caches. Your raw/, warehouse.db and its lake are as they were."

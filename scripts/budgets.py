@@ -51,7 +51,7 @@ def files_of(places: Sequence[str], but: Sequence[str]) -> Iterator[Path]:
         path = PROJECT / place
         found = [path] if path.is_file() else path.rglob("*")
         for file in found:
-            is_code = file.is_file() and file.suffix in {".py", ".sql", ".md", ".jinja"}
+            is_code = file.is_file() and file.suffix in {".py", ".sql", ".md"}
             if is_code and not any(file.is_relative_to(PROJECT / other) for other in but):
                 yield file
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from casebook.build.publish import run_dbt
+from casebook.build.dbt import run_dbt
 from casebook.build.spark import FIRST, NOISE, check_spark, spark_environment
 from casebook.errors import CasebookError
 from casebook.settings import Settings, find_project
@@ -117,16 +117,17 @@ def export_spark(settings: Settings, spark_warehouse: Path, to: Path) -> None:
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
         calls = {name: CALLS[name] for name in _functions(connection) if name in CALLS}
     arguments = json.dumps({"folder": str(to), "calls": calls})
-    status = run_dbt(
+    spark = spark_environment(settings, environment)
+    run = run_dbt(
         settings,
         ["run-operation", "--target", "spark", "export_tables", "--args", arguments],
-        quiet=True,
-        environment=environment | spark_environment(settings, environment),
+        target=settings.project / spark["DBT_TARGET_PATH"],
+        environment=environment | spark,
         noise=NOISE,
         first=FIRST,
     )
-    if status:
-        raise CasebookError(f"Spark's tables could not be exported: dbt ended with {status}")
+    if run.status:
+        raise CasebookError("Spark's tables could not be exported: " + "\n".join(run.errors))
 
 
 def compare(warehouse: Path, exported: Path) -> Iterator[Comparison]:

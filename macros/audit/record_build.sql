@@ -23,7 +23,7 @@
         insert into {{ builds.schema }}.{{ builds.alias }}
         select
             {{ literal(invocation_id) }},
-            nullif({{ literal(env_var('CASEBOOK_GIT_REVISION', '')) }}, ''),
+            nullif({{ literal(dbt_metadata_envs.get('CASEBOOK_GIT_REVISION', '')) }}, ''),
             {{ literal(target.type) }},
             {{ literal('dbt ' ~ dbt_version ~ ', ' ~ target.type ~ ' ' ~ version) }},
             cast({{ literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }} as timestamp),

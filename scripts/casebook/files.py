@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
 MAX_NAME = 255
+# C0 without tab and line feed, delete, C1, and what turns the direction of text around.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def status_below(path: Path, raw: Path) -> os.stat_result:
@@ -73,3 +76,11 @@ def _create(path: Path) -> BinaryIO:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("wb")
+
+
+def escaped(text: str) -> str:
+    """A text with control characters as `\\xNN`, so that no terminal takes it for commands.
+
+    Line ends and tabs stay; so does all that is printed, in any script.
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

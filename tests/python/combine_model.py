@@ -18,7 +18,6 @@ from typing import Any
 from casebook.readers.archives import zstd
 
 GUESS_ROWS = FIRST_ROWS = 1000
-FIRST_BYTES = 1 << 20
 csv.field_size_limit(1 << 27)
 
 
@@ -72,11 +71,7 @@ def no_json(constant: str) -> None:
 def rows_of(text: str) -> list[Any]:
     header, *rows = parse(text) or [[]]
     names = [name.strip() for name in header]
-    first, size = [], 0
-    for row in rows[:FIRST_ROWS]:
-        if size < FIRST_BYTES:
-            first.append(row)
-        size += sum(len(value.encode()) for value in row)
+    first = rows[:FIRST_ROWS]
     numbers = [
         any(row[place] for row in first)
         and all(is_number(row[place]) for row in first if row[place])

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+from clone import built_clone as built_clone
 from marts import build_marts
 from services import postgres as postgres
 from shop import Shop, build_shop, random_shop
-from workbench import Workbench
+from workbench import Workbench, project_with
 
 # Tests choose their folders themselves; what the shell says of yours must not reach them.
 for name in list(os.environ):
     if name.startswith(("CASEBOOK_", "DBT_")):
         del os.environ[name]
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", type=int, default=50, help="how many faults test_faults.py tries")
+
+
+@pytest.fixture(scope="session")
+def blog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where every test's own workbench is: dbt parses a project anew in another folder."""
+    return tmp_path_factory.mktemp("blog")
+
+
+@pytest.fixture
+def bench(blog_folder: Path) -> Workbench:
+    """An empty workbench with the blog's case."""
+    bench = Workbench(blog_folder, project_with("blog"))
+    bench.clear()
+    return bench
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import time
@@ -11,12 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from workbench import Workbench, copy_project, project_with, vote
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
-    return Workbench(tmp_path, project_with("blog"))
+from workbench import Workbench, copy_project, vote
 
 
 @pytest.fixture
@@ -43,10 +39,11 @@ def test_a_build_whose_test_fails_leaves_the_warehouse_byte_for_byte(bench: Work
     assert "row_accounting_records_are_landed_or_quarantined" in failed.stderr
     candidate = bench.root / "warehouse_candidate.db"
     assert str(candidate) in failed.stderr
-    (table,) = re.findall(r"its wrong rows: (\S+)", failed.stderr)
+    name = "row_accounting_records_are_landed_or_quarantined"
+    assert f"failed: test {name} (1 row)\n    select * from audit.{name}\n" in failed.stderr
     with duckdb.connect(str(candidate), read_only=True) as connection:
         assert connection.execute(
-            f"select source_file, records, landed from {table.split('.', 1)[1]}"
+            f"select source_file, records, landed from audit.{name}"
         ).fetchall() == [("blog/votes/a.jsonl", 3, 2)]
 
 
@@ -89,7 +86,7 @@ def test_a_second_build_of_the_same_warehouse_says_that_one_is_running(bench: Wo
 def test_a_refused_file_does_not_keep_the_others_from_being_published(bench: Workbench) -> None:
     bench.write("good.jsonl", [vote(1)])
     bench.write("bad.jsonl.gz", b"\x1f\x8b\x08 and no more")
-    published = bench.casebook("build", status=1)
+    published = bench.casebook("build", status=3)
     assert "refused" in published.stderr
     assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
     ((state, landed_file, refusal),) = bench.query(
@@ -246,6 +243,29 @@ def test_the_build_writes_down_what_it_was(bench: Workbench) -> None:
     assert json.loads(rows)["blog_analysis.votes"] == 1
     assert passed > 20
     assert failed == 0
+
+
+def test_a_build_of_the_same_is_left_out_with_its_warnings_and_status(bench: Workbench) -> None:
+    bench.write("bad.jsonl.gz", b"\x1f\x8b\x08 and no more")
+    bench.write("a.jsonl", [vote(1), vote(2, PostId="x")] * 30)
+    first = bench.casebook("build", status=3)
+    before = bench.warehouse.read_bytes()
+    started = os.times()
+    again = bench.casebook("build", status=3)
+    spent = os.times()
+    assert bench.warehouse.read_bytes() == before
+    assert "nothing has changed" in again.stdout
+    assert [one for one in first.stderr.splitlines() if "warning" in one] == [
+        one for one in again.stderr.splitlines() if "warning" in one
+    ]
+    assert spent.children_user - started.children_user < 2
+    for more in (["--force"], ["--select", "votes"], []):
+        assert "published" in bench.casebook("build", *more, status=3).stdout
+    bench.dbt("run", "--select", "votes")
+    assert "published" in bench.casebook("build", status=3).stdout
+    bench.write("b.jsonl", [vote(3)])
+    assert "published" in bench.casebook("build", status=3).stdout
+    assert bench.query("select count(*) from blog_analysis.votes") == [(2,)]
 
 
 def test_a_tidy_project_folder(bench: Workbench) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -10,8 +14,12 @@ import pytest
 from casebook.ask.warehouse import trace
 from casebook.errors import CasebookError
 from casebook.settings import find_settings
-from workbench import Workbench, project_with, vote
+from casebook.sources import read_sources
+from workbench import PROJECT, Workbench, copy_project, vote
 
+PACKAGE = PROJECT / "scripts" / "casebook"
+# The commands of three cases, and what still stands beside them.
+NAME_CASES = ("cli/ask.py", "ask/", "api/", "sample/")
 COMMANDS = (
     "load",
     "build",
@@ -26,11 +34,6 @@ COMMANDS = (
     "declare",
     "sample",
 )
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
-    return Workbench(tmp_path, project_with("blog"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -63,8 +66,61 @@ def test_an_error_goes_to_stderr_with_its_fix_and_status_1(bench: Workbench) -> 
     assert str(bench.raw) in failed.stderr
     assert "Fix:" in failed.stderr
     failed = bench.casebook("rejects", status=1)
-    assert "run `casebook build`" in failed.stderr
+    assert "there is no such lake" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    """A fresh clone right after `make build`, with no variable set."""
+    project = tmp_path_factory.mktemp("clone") / "casebook"
+    bench = Workbench(project, copy_project(project, "blog"), defaults=True)
+    shutil.copytree(PROJECT / "sample" / "blog", project / "sample" / "blog")
+    built = bench.casebook("build", "--sample")
+    assert "raw files: sample, lake: target/sample_lake\n" in built.stderr
+    return bench
+
+
+def test_what_is_published_is_asked_where_it_was_built_from(fresh: Workbench) -> None:
+    traced = fresh.casebook("trace", "votes", "1").stdout
+    ((file,),) = fresh.query("select source_file from blog_analysis.votes where vote_id = 1")
+    assert f"raw file         {file}" in traced
+    assert "original text    {" in traced
+    on = "raw files: sample, lake: target/sample_lake\n"
+    loaded = fresh.casebook("load")
+    assert loaded.stderr == on
+    assert "16 unchanged" in loaded.stdout
+    replayed = fresh.casebook("replay")
+    assert replayed.stderr == on
+    assert "blog.votes,15,16,0,16" in replayed.stdout
+    assert fresh.casebook("rejects").stderr == on
+    drafted = fresh.casebook("declare", f"raw/{file}", "--table", "blog.more", "--print").stdout
+    assert "- name: more" in drafted
+    out = fresh.root / "combined"
+    combined = fresh.casebook("combine", "raw/blog", str(out), "--skip-bad").stdout
+    assert "votes,16,4984,16," in combined
+    assert "nothing has changed" in fresh.casebook("build").stdout
+    assert "nothing has changed" in fresh.casebook("build", "--sample").stdout
+    assert not (fresh.root / "lake").exists()
+    assert not (fresh.root / "raw").exists()
+
+
+def test_deliveries_of_yours_are_loaded_and_what_is_published_stays(
+    fresh: Workbench, tmp_path: Path
+) -> None:
+    project = Path(shutil.copytree(fresh.root, tmp_path / "clone", symlinks=True))
+    bench = Workbench(project, project, defaults=True)
+    (bench.raw / "blog").mkdir(parents=True)
+    (bench.raw / "blog" / ".gitkeep").touch()
+    (bench.raw / "README.md").touch()
+    assert bench.casebook("load").stderr.startswith(f"raw files: {fresh.root}/sample, lake:")
+    bench.write("a.jsonl", [vote(1), vote(7, PostId="x")])
+    assert "there is no such lake" in bench.casebook("replay", status=1).stderr
+    assert "there is no such lake" in bench.casebook("rejects", status=1).stderr
+    assert bench.casebook("load").stderr == "raw files: raw, lake: lake\n"
+    assert "nothing is built from this lake yet" in bench.casebook("rejects").stderr
+    assert f"{fresh.root}/sample" not in bench.casebook("trace", "votes", "1").stdout
+    assert "original text    {" in bench.casebook("trace", "votes", "1").stdout
 
 
 def test_options_win_over_the_environment(bench: Workbench) -> None:
@@ -183,6 +239,35 @@ def test_rejects_counts_by_file_and_reason_and_shows_the_text(bench: Workbench) 
     text = bench.casebook("rejects", "blog.votes", "--text").stdout
     assert "blog/votes/a.jsonl: record 2: rejected: PostId: not_an_integer" in text
     assert '"PostId":"@"' in text
+
+
+def texts_of(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Names and texts of a module, docstrings and what is printed as help apart."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.keyword) and node.arg == "help":
+            continue
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+        for name in ("id", "attr", "arg", "name", "module"):
+            if isinstance(text := getattr(node, name, None), str):
+                yield getattr(node, "lineno", 0), text
+        yield from texts_of(node)
+
+
+def test_nothing_in_the_package_names_a_case() -> None:
+    names = {table.source for table in read_sources(PROJECT).values()} | {"blog_analysis"}
+    marts = {path.stem for path in (PROJECT / "models" / "marts").glob("[!a]*/*.sql")}
+    word = re.compile(rf"\b({'|'.join(names | {mart for mart in marts if '_' in mart})})\b")
+    found = [
+        f"{path.relative_to(PACKAGE)}:{line}: {text}"
+        for path in PACKAGE.rglob("*.py")
+        if not str(path.relative_to(PACKAGE)).startswith(NAME_CASES)
+        for line, text in texts_of(ast.parse(path.read_text()))
+        if word.search(text)
+    ]
+    assert found == []
 
 
 def test_the_sample_says_what_it_planted(bench: Workbench) -> None:

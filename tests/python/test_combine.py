@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import fcntl
 import gzip
-import json
 import os
 import subprocess
 import sys
@@ -14,12 +13,12 @@ from pathlib import Path
 
 import combine_model
 import pytest
-from casebook.combine.outputs import HOME
 from casebook.combine.run import combine
-from casebook.combine.segments import PartWriter
 from casebook.errors import CasebookError
 from combining import Kitchen
 from sample.write import write_sample
+
+HOME = ".casebook-combine"
 
 
 @pytest.fixture
@@ -244,20 +243,17 @@ def test_links_that_lead_out_and_what_is_no_file_stop_their_subfolder(kitchen) -
     assert reasons == [
         "cannot be read: a symbolic link that leads out of the raw folder",
         "cannot be read: not a regular file",
-        "cannot be read: a symbolic link that leads back to a folder around it",
+        "cannot be read: not a regular file",
     ]
 
 
 def test_subfolders_after_which_no_file_can_be_named(kitchen) -> None:
     kitchen.write("x" * 241 + "/a.csv", "a\n1\n")
     kitchen.write("good/a.csv", "a\n1\n")
-    (kitchen.raw / os.fsdecode(b"\xff")).mkdir()
     report = kitchen.combine()
     assert [done.subfolder for done in report.combined] == ["good"]
-    assert [failure.reason.split(": ")[1] for failure in report.failures] == [
-        "its name is too long",
-        "its name is not UTF-8",
-    ]
+    (failure,) = report.failures
+    assert failure.reason == "its output cannot be written: File name too long"
 
 
 def many(kitchen: Kitchen) -> None:
@@ -285,25 +281,11 @@ def test_the_same_bytes_come_of_the_same_files_whoever_reads_them(kitchen) -> No
     assert kitchen.outputs() == outputs
 
 
-def test_the_bytes_of_a_part_depend_on_its_text_alone(tmp_path) -> None:
-    text = b"".join(b'{"n":%d,"t":"%d"}\n' % (n, n * n % 977) for n in range(40_000))
-
-    def part(size: int) -> tuple[bytes, int]:
-        with PartWriter(tmp_path / "part") as writer:
-            for at in range(0, len(text), size):
-                writer.write(text[at : at + size])
-            made = writer.finish()
-        assert (made.text_bytes, made.crc) == (len(text), zlib.crc32(text))
-        return made.path.read_bytes(), made.crc
-
-    assert part(len(text)) == part(100_000) == part(1 << 18) == part(7)
-
-
-def test_an_output_is_one_gzip_stream_without_time_and_name(kitchen) -> None:
+def test_an_output_is_one_gzip_stream_without_a_time(kitchen) -> None:
     many(kitchen)
     kitchen.combine(skip_bad=True)
     content = (kitchen.out / "one.json.gz").read_bytes()
-    assert content[:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+    assert content[4:10] == b"\0\0\0\0\0\xff"
     stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
     text = stream.decompress(content)
     assert stream.eof and not stream.unused_data
@@ -333,7 +315,7 @@ def test_outputs_of_subfolders_that_are_gone_are_removed_and_nothing_else_is(kit
 
 @pytest.mark.parametrize("name", ["one.json.gz", "one.rejected.jsonl"])
 def test_a_file_that_combine_has_not_written_is_not_written_over(kitchen, name) -> None:
-    kitchen.write("one/a.csv", "a,b\n1,2\n1\n")
+    kitchen.write("one/a.csv", "a,b\n1,2\n")
     kitchen.write("two/a.csv", "a\n1\n")
     kitchen.out.mkdir()
     (kitchen.out / name).write_text("mine")
@@ -352,7 +334,7 @@ def test_folders_that_cannot_be_combined(kitchen) -> None:
         assert "\nFix: " in str(error.value)
         return error.value.reason
 
-    assert failure() == "there is no such folder"
+    assert failure() == "the folder cannot be listed: No such file or directory"
     kitchen.raw.mkdir()
     kitchen.write("a.csv", "a\n1\n")
     assert failure() == "it has no subfolders"
@@ -369,7 +351,7 @@ def test_a_folder_of_outputs_belongs_to_one_raw_folder_and_one_combine_at_a_time
     kitchen.write("one/a.csv", "a\n1\n")
     kitchen.combine()
     outputs = kitchen.outputs()
-    with (kitchen.out / HOME / "lock").open() as lock:
+    with (kitchen.out / HOME / "raw").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(CasebookError, match="another `casebook combine` writes there now"):
             kitchen.combine()
@@ -378,9 +360,6 @@ def test_a_folder_of_outputs_belongs_to_one_raw_folder_and_one_combine_at_a_time
     with pytest.raises(CasebookError, match="it holds what was combined from"):
         combine(other.raw, kitchen.out)
     assert kitchen.outputs() == outputs
-    (kitchen.out / HOME / "written.json").write_text("{")
-    with pytest.raises(CasebookError, match="what combine wrote there cannot be told"):
-        kitchen.combine()
 
 
 def test_progress_ends_with_all_bytes(kitchen) -> None:
@@ -398,10 +377,8 @@ def test_progress_ends_with_all_bytes(kitchen) -> None:
 
 PEAK = """
 import resource, sys
-from pathlib import Path
 from casebook.combine.convert import convert
-from casebook.combine.tasks import Task
-done = convert(Task(0, Path(sys.argv[1]), "x", Path(sys.argv[2]), False), lambda size: None)
+done = convert(sys.argv[1], "x", sys.argv[2], False)
 print(done.records, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -439,7 +416,6 @@ def test_a_full_disk_is_an_error_and_leaves_no_output(kitchen) -> None:
 import resource
 from pathlib import Path
 from casebook.combine.run import combine
-from casebook.combine.segments import PartWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, ({100_000}, {100_000}))
 print(*combine(Path({str(kitchen.raw)!r}), Path({str(kitchen.out)!r})).failures)
 """
@@ -455,6 +431,4 @@ def test_nothing_is_left_of_the_work(kitchen) -> None:
     kitchen.combine()
     kitchen.combine(skip_bad=True, workers=2)
     left = {path.name for path in (kitchen.out / HOME).rglob("*")}
-    assert left == {"lock", "written.json"}
-    written = json.loads((kitchen.out / HOME / "written.json").read_text())
-    assert sorted(written["written"]) == sorted(kitchen.outputs())
+    assert left == {"raw"}

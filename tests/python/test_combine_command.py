@@ -35,7 +35,7 @@ def test_it_prints_what_was_combined_and_what_was_not(kitchen, bench) -> None:
     ]
     assert done.stderr.splitlines() == [
         "not combined raw/bad/a.csv: record 2: line 3: wrong_field_count: 1 fields instead of 2",
-        "Fix: mend the record, or put such records aside with --skip-bad",
+        "Fix: correct the record, or put such records aside with --skip-bad",
     ]
     assert set(kitchen.outputs()) == {"good.json.gz"}
 
@@ -61,7 +61,7 @@ def test_quietly_it_prints_errors_only(kitchen, bench) -> None:
 
 def test_what_cannot_be_combined_at_all_is_an_error(kitchen, bench) -> None:
     failed = bench.casebook("combine", "nosuch", "out", status=1)
-    assert "error nosuch: there is no such folder" in failed.stderr
+    assert "error nosuch: the folder cannot be listed: No such file or directory" in failed.stderr
     failed = bench.casebook("combine", "raw", "raw/out", status=1)
     assert "error raw/out: the outputs would lie among the raw files" in failed.stderr
     assert "Fix: name a folder that is not in raw" in failed.stderr

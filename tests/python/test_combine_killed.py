@@ -9,12 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
-from casebook.combine.tasks import Done, Task
-from casebook.combine.workers import convert_all
+from casebook.combine.run import combine
 from combining import Kitchen
 
 COMBINE = """
@@ -87,13 +86,13 @@ def test_whenever_it_is_killed_each_output_is_whole_and_the_next_run_completes_t
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 STEPS = {
     "an output is half written": f"""
-import casebook.combine.segments as module
-append = module._append
-module._append = lambda path, file: (append(path, file), file.flush(), {KILL})
+import casebook.combine.outputs as module
+move = module._move
+module._move = lambda path, file: (move(path, file), file.flush(), {KILL})
 """,
     "the outputs are published": f"""
 import casebook.combine.outputs as module
-module.Outputs.discard_others = lambda *arguments: {KILL}
+module.remove_others = lambda *arguments: {KILL}
 """,
 }
 
@@ -148,41 +147,29 @@ def runs(pid: int) -> bool:
 
 def test_a_file_whose_reader_dies_fails_and_the_others_do_not(kitchen) -> None:
     kitchen.write("one/a.csv", "a,b\n" + "1,2\n" * 3_000_000)
-    kitchen.write("two/b.csv", "a,b\n1,2\n")
-    tasks = [
-        Task(number, kitchen.raw / name, name, kitchen.root / f"work {number}", False)
-        for number, name in enumerate(["one/a.csv", "two/b.csv"])
+    for name in ("two", "three"):
+        kitchen.write(f"{name}/b.csv", "a,b\n1,2\n")
+    killing = Thread(target=lambda: os.kill(wait_for_children(os.getpid())[0], signal.SIGKILL))
+    killing.start()
+    report = kitchen.combine(workers=1)
+    killing.join()
+    assert [failure.reason for failure in report.failures] == [
+        "the process that read it has ended, status -9"
     ]
-    killed: list[int] = []
-
-    def kill(number: int, size_bytes: int) -> None:
-        if number == 0 and not killed:
-            killed.extend(wait_for_children(os.getpid()))
-            os.kill(killed[0], signal.SIGKILL)
-
-    first, second = convert_all(tasks, 1, kill)
-    assert first == Done(0, failure="the process that read it has ended, status -9")
-    assert (second.number, second.records, second.failure) == (1, 1, None)
+    assert [done.subfolder for done in report.combined] == ["three", "two"]
 
 
-def test_whoever_wants_no_more_leaves_nothing_running(kitchen) -> None:
-    taken = []
+def test_an_interrupt_leaves_nothing_running(kitchen) -> None:
+    for number in range(9):
+        kitchen.write(f"one/{number}.csv", "a,b\n" + "1,2\n" * 400_000)
 
-    def tasks() -> Iterator[Task]:
-        for number in range(9):
-            path = kitchen.write(f"one/{number}.csv", "a,b\n" + "1,2\n" * 400_000)
-            taken.append(number)
-            yield Task(number, path, path.name, kitchen.root / f"work {number}", False)
+    def interrupt(read: int, size: int) -> None:
+        raise KeyboardInterrupt
 
-    all_done = convert_all(tasks(), 2, lambda number, size_bytes: None)
-    assert next(all_done).records == 400_000
-    children = wait_for_children(os.getpid())
-    all_done.close()
-    assert not any(map(runs, children))
-    assert len(taken) < 6
-    given_out = len(taken)
-    time.sleep(0.2)
-    assert len(taken) == given_out
+    with pytest.raises(KeyboardInterrupt):
+        combine(kitchen.raw, kitchen.out, workers=2, progress=interrupt)
+    assert not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    assert not (kitchen.out / ".casebook-combine" / "work").exists()
 
 
 def test_a_python_file_in_the_current_folder_is_not_taken_for_ours(kitchen) -> None:

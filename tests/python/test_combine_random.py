@@ -12,8 +12,6 @@ from pathlib import Path
 
 import combine_model
 import pytest
-from casebook.combine.json_records import SecondOpinion, _are_strict, _made_strict, _on_one_line
-from casebook.readers.delimited_split import Block, Splitter
 from combine_model import read_json
 from combining import Kitchen
 from hypothesis import HealthCheck, given, settings
@@ -184,93 +182,3 @@ def test_damaged_json_loses_nothing_else(kitchen, records, damage, times, array)
     raws = [row["raw_text"] for row in here.rejected("one") if row["raw_bytes"] is None]
     given_texts = [lines[(n - 1) % len(lines)] for n in bad]
     assert raws == [raw.decode() for raw in given_texts if b"\xff" not in raw]
-
-
-LONG = "x" * 3_000
-ROW = st.lists(
-    st.sampled_from(["1", "", "x", '"q,\n"', '"a""b"', " ", "é", LONG]), min_size=1, max_size=4
-)
-BROKEN = st.sampled_from(
-    ["x\r,y", "\r\r", '"a"\r', '"a"b', 'a"b', '"', "\udcff", "\r", '"open\n', "\n", "\n\n", '"a" ']
-)
-
-
-@settings(RANDOM, max_examples=150)
-@given(
-    rows=st.lists(st.one_of(ROW.map(",".join), BROKEN), max_size=12),
-    end=st.sampled_from(["\n", "\r\n"]),
-    times=st.sampled_from([1, 1, 40]),
-    fields=st.integers(1, 4),
-)
-def test_records_taken_many_at_a_time_are_those_taken_one_by_one(rows, end, times, fields) -> None:
-    text = (end.join([*rows, ""]) * times).encode("utf-8", "surrogateescape")
-    one_by_one = list(Splitter(io.BytesIO(text), ",", fields))
-    splitter = Splitter(io.BytesIO(text), ",", fields)
-    number, good, bad = 0, [], []
-    for piece in splitter.blocks():
-        assert piece.number == number
-        if isinstance(piece, Block):
-            number += len(piece.fields) // fields
-            good += piece.fields
-        else:
-            number += 1
-            if piece.payload is None:
-                bad.append((piece.number, piece.first_line, piece.raw, piece.reason_code))
-            else:
-                good += piece.fields
-    expected = [
-        field
-        for record in one_by_one
-        if record.payload is not None
-        for row in csv.reader(io.StringIO(record.payload.decode(), newline=""))
-        for field in row or [""]
-    ]
-    assert [field.decode() for field in good] == expected
-    assert bad == [
-        (record.number, record.first_line, record.raw, record.reason_code)
-        for record in one_by_one
-        if record.payload is None
-    ]
-    assert (splitter.records, number) == (len(one_by_one),) * 2
-    assert splitter.lines == sum(1 for _ in io.BytesIO(text))
-
-
-SEEDS = [
-    '{"a":[1,2.5,-3e10,{"c":"x\\u00e9\\n"}],"d":null,"e":true}',
-    '{"k":"\\ud83d\\ude00","n":-0.5E+3,"z":[[],{}],"t":false,}',
-    '{"a":NaN,"b":[1,],"c":"\\"\\\\ , ]"}',
-]
-EDIT = st.tuples(
-    st.integers(0, 60),
-    st.integers(0, 3),
-    st.sampled_from(
-        [*'{}[],:"\\0123-+.eEtfn \t', "NaN", "inf", "\\u", "\\ud800", "00", "é", "\x01", ""]
-    ),
-)
-
-
-def edited(seed: str, edits: list[tuple[int, int, str]]) -> str:
-    for place, length, new in edits:
-        seed = seed[:place] + new + seed[place + length :]
-    return seed
-
-
-@settings(RANDOM, max_examples=200)
-@given(text=st.builds(edited, st.sampled_from(SEEDS), st.lists(EDIT, max_size=3)))
-def test_what_passes_is_strict_json_of_the_same_value(folder: Path, text: str) -> None:
-    """Python decides what is strict, DuckDB what else the loader takes."""
-    raw = text.strip().encode()
-    try:
-        value = read_json(text.strip())
-        json.dumps(value, ensure_ascii=False).encode()
-        strict = raw.startswith(b"{")
-    except ValueError:
-        strict = False
-    assert _are_strict([raw]) == strict
-    if strict:
-        assert read_json(_on_one_line(b"\n" + raw + b"\n").decode()) == value
-        return
-    with SecondOpinion(folder) as opinions:
-        (opinion,) = opinions([text])
-    if opinion is not None:
-        read_json(_made_strict(text).decode())

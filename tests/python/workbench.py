@@ -81,6 +81,14 @@ class Workbench:
         }
         return os.environ | dbt | folders
 
+    def clear(self) -> None:
+        """Remove all but what dbt has parsed."""
+        for path in self.root.iterdir():
+            if path.is_dir() and path.name != "target":
+                shutil.rmtree(path)
+            elif path.name != "target":
+                path.unlink()
+
     def run(self, *command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a program in the project's folder; its exit status must be the one expected."""
         done = subprocess.run(

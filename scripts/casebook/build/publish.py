@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import duckdb
+
+from casebook.build.dbt import Problem, Watcher, run_dbt, target_folder, with_tests_that_can_run
+from casebook.build.unchanged import fingerprint, warnings_of_same, write_down
 from casebook.errors import CasebookError
 from casebook.settings import Settings
+from casebook.sql import quote_name, quote_text
 
-SELECTS = {"--select", "-s", "--selector"}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A model or test that kept a build from being published, or that someone should look at.
-
-    Attributes:
-        name: the model's or test's name.
-        kind: `model`, `test`, `unit_test` or `seed`.
-        message: what dbt says of it.
-        table: where a failed data test stored the wrong rows, or None.
-    """
-
-    name: str
-    kind: str
-    message: str
-    table: str | None = None
+# Blocks that nothing uses are left in a published file up to this share of it.
+FREE_SHARE = 0.15
+MEMORY_LIMIT = "1GB"
+NO_ROOM = re.compile(r"No space left on device|File too large|Could not write file")
+# Holds a file as a reader does until its input ends, which it does when this program ends.
+GUARD = """
+import sys, duckdb
+try:
+    connection = duckdb.connect(sys.argv[1], read_only=True)
+except duckdb.Error as error:
+    print(str(error).splitlines()[0], flush=True)
+else:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,12 @@ class BuildResult:
     """How a build ended.
 
     Attributes:
-        published: whether `warehouse` was replaced.
+        published: whether `warehouse` is what was asked for.
         warehouse: the file that readers open.
         candidate: the file that was built into; gone once it is published.
         failures: what kept it from being published, empty if it was.
         warnings: tests of severity warn that found something.
+        unchanged: whether it was that already, so that nothing was built.
     """
 
     published: bool
@@ -54,6 +56,7 @@ class BuildResult:
     candidate: Path
     failures: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    unchanged: bool = False
 
 
 def candidate_of(warehouse: Path) -> Path:
@@ -66,7 +69,9 @@ def build(
     dbt_command: str = "build",
     dbt_options: Sequence[str] = (),
     *,
-    quiet: bool = False,
+    force: bool = False,
+    compact: bool = False,
+    watcher: Watcher | None = None,
 ) -> BuildResult:
     """Run dbt into a candidate, and replace the warehouse by it if every error-level test passed.
 
@@ -77,126 +82,49 @@ def build(
         settings: where everything is.
         dbt_command: `build`, or `run` to build without tests.
         dbt_options: further options for dbt, such as `--select`, `+votes`.
-        quiet: print only dbt's errors.
+        force: build even where lake, project and options are those of the published build.
+        compact: publish a file that is written anew, without a byte of what it held before.
+        watcher: whom dbt's run is shown to.
 
     Returns:
         Whether it was published and, if not, what failed.
 
     Raises:
-        CasebookError: if another build of the same warehouse is running, dbt could not run, or
-            the selection is empty.
+        CasebookError: if another build of the same warehouse is running, `dbt build` or another
+            program writes it, the disk is full, the warehouse is damaged, dbt could not run, or the
+            selection is empty.
     """
     warehouse, candidate = settings.warehouse, candidate_of(settings.warehouse)
-    warehouse.parent.mkdir(parents=True, exist_ok=True)
-    with only_build(warehouse.with_name(f"{warehouse.stem}.db.lock"), warehouse):
-        _remove_database(candidate)
-        if warehouse.exists():
-            shutil.copyfile(warehouse, candidate)
-        results = target_folder(settings) / "run_results.json"
-        results.unlink(missing_ok=True)
-        options = with_tests_that_can_run(dbt_options)
-        status = run_dbt(
-            settings,
-            [dbt_command, *options],
-            quiet=quiet,
-            environment={"CASEBOOK_WAREHOUSE": str(candidate)},
-        )
-        if not results.exists():
-            _remove_database(candidate)
-            raise CasebookError(
-                f"dbt could not run: it ended with status {status}; nothing was built",
-                fix="see what dbt says above; `dbt build --help` lists its options",
-            )
-        built, failures, warnings = read_results(results)
-        if status == 0 and not built:
-            _remove_database(candidate)
-            raise CasebookError(
-                "the selection names no model: nothing was built",
-                fix="`dbt ls` lists what can be selected",
-            )
-        if status != 0:
-            failures = failures or (Problem("dbt", "command", f"dbt ended with status {status}"),)
-            return BuildResult(False, warehouse, candidate, failures, warnings)
-        _publish(candidate, warehouse)
-        return BuildResult(True, warehouse, candidate, (), warnings)
-
-
-def target_folder(settings: Settings) -> Path:
-    """The folder that dbt writes its artifacts to (`DBT_TARGET_PATH`, by default `target`)."""
-    return settings.project / os.environ.get("DBT_TARGET_PATH", "target")
-
-
-def git_revision(project: Path) -> str:
-    """The checked-out commit, with `+changes` where files differ from it; empty without git."""
     try:
-        commit = _git(project, "rev-parse", "HEAD")
-        changes = _git(project, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return commit + ("+changes" if changes else "")
-
-
-def with_tests_that_can_run(options: Sequence[str]) -> list[str]:
-    """Options of dbt, such that a selection brings along only tests of what it builds.
-
-    By default dbt also runs tests that compare a selected model with one that was not selected, and
-    so may be older or not there at all.
-    """
-    names = {option.split("=")[0] for option in options}
-    if names & SELECTS and "--indirect-selection" not in names:
-        return [*options, "--indirect-selection", "buildable"]
-    return list(options)
-
-
-def _git(project: Path, *arguments: str) -> str:
-    run = subprocess.run(
-        ["git", "-C", str(project), *arguments], capture_output=True, text=True, check=True
-    )
-    return run.stdout.strip()
-
-
-def run_dbt(
-    settings: Settings,
-    arguments: Sequence[str],
-    *,
-    quiet: bool,
-    environment: Mapping[str, str],
-    first: str = "",
-    noise: tuple[str, ...] = (),
-) -> int:
-    """Run dbt in the project's folder, and show its log.
-
-    Args:
-        settings: where everything is.
-        arguments: dbt's command and options.
-        quiet: print only dbt's errors.
-        environment: what it gets beside the settings.
-        first: Python to run before dbt.
-        noise: how lines of stderr begin that say nothing.
-
-    Returns:
-        dbt's exit status.
-    """
-    variables = {**os.environ, **settings.environment, **environment}
-    variables["CASEBOOK_GIT_REVISION"] = git_revision(settings.project)
-    dbt = [sys.executable, "-c", f"{first}from dbt.cli.main import cli; cli(prog_name='dbt')"]
-    if quiet:
-        dbt.append("--quiet")
-    if not sys.stderr.isatty():
-        dbt.append("--no-use-colors")
-    # dbt's log is progress, and stdout is for results.
-    with subprocess.Popen(
-        [*dbt, *arguments],
-        cwd=settings.project,
-        env=variables,
-        stdout=sys.stderr,
-        stderr=subprocess.PIPE if noise else None,
-    ) as run:
-        for line in run.stderr or ():
-            if not line.startswith(tuple(start.encode() for start in noise)):
-                sys.stderr.buffer.write(line)
-                sys.stderr.buffer.flush()
-    return run.returncode
+        warehouse.parent.mkdir(parents=True, exist_ok=True)
+        with only_build(warehouse.with_name(f"{warehouse.stem}.db.lock"), warehouse):
+            made_of = fingerprint(settings, dbt_command, dbt_options)
+            if not force and (known := warnings_of_same(warehouse, made_of)) is not None:
+                return BuildResult(True, warehouse, candidate, (), known, unchanged=True)
+            with _held(warehouse), _removed_unless_kept(candidate):
+                _copy(warehouse, candidate)
+                run = run_dbt(
+                    settings,
+                    [dbt_command, *with_tests_that_can_run(dbt_options)],
+                    target=target_folder(settings),
+                    environment={"CASEBOOK_WAREHOUSE": str(candidate)},
+                    watcher=watcher,
+                )
+                if full := [one for one in run.failures if NO_ROOM.search(one.message)]:
+                    raise OSError(full[0].message)
+                run.check("`dbt build --help` lists its options; logs/dbt.log has more")
+                if run.status != 0:
+                    return BuildResult(False, warehouse, candidate, run.failures, run.warnings)
+                write_down(candidate, made_of, run.warnings)
+                _publish(candidate, warehouse, compact)
+                return BuildResult(True, warehouse, candidate, (), run.warnings)
+    except (OSError, duckdb.Error) as error:
+        raise CasebookError(
+            f"the warehouse cannot be written: {str(error).splitlines()[0]}",
+            file=warehouse,
+            fix="free some space or mend the permissions, then run `casebook build` again; readers"
+            " keep what was published before",
+        ) from error
 
 
 @contextlib.contextmanager
@@ -218,43 +146,104 @@ def only_build(lock_file: Path, warehouse: object) -> Iterator[None]:
         yield
 
 
-def _remove_database(path: Path) -> None:
-    for part in (path, path.with_name(f"{path.name}.wal")):
+@contextlib.contextmanager
+def _held(warehouse: Path) -> Iterator[None]:
+    """Keep `dbt build`, and whoever else would write it, out of the published file.
+
+    It is held as a reader holds it, which keeps out writers and no reader, and by a process that
+    opens it for nothing else: where any handle of it is closed, its process loses its locks.
+    """
+    if made := not warehouse.exists():
+        duckdb.connect(str(warehouse)).close()
+    with subprocess.Popen(
+        [sys.executable, "-c", GUARD, str(warehouse)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as guard:
+        inode = warehouse.stat().st_ino
+        try:
+            if guard.stdout is None or (answer := guard.stdout.readline().strip()) != "held":
+                raise _unreadable(warehouse, answer)
+            yield
+        finally:
+            if made and warehouse.stat().st_ino == inode:
+                remove_database(warehouse)
+            guard.kill()
+
+
+def _unreadable(warehouse: Path, reason: str) -> CasebookError:
+    if "Could not set lock" in reason:
+        return CasebookError(
+            "another program is writing this warehouse, such as `dbt build`",
+            file=warehouse,
+            fix="wait until it has ended; `lsof` on the file names it",
+        )
+    return CasebookError(
+        f"the warehouse cannot be opened: {reason}",
+        file=warehouse,
+        fix=f"move it, and {warehouse.name}.wal where that is there, to another folder and run"
+        " `casebook build`, which makes it anew from the lake",
+    )
+
+
+@contextlib.contextmanager
+def _removed_unless_kept(candidate: Path) -> Iterator[None]:
+    """Whatever ends a build by an exception leaves no candidate."""
+    remove_database(candidate)
+    try:
+        yield
+    except BaseException:
+        remove_database(candidate)
+        raise
+
+
+def _copy(warehouse: Path, candidate: Path) -> None:
+    """Copy the published file, and the log that a broken `dbt build` may have left beside it."""
+    shutil.copyfile(warehouse, candidate)
+    log = _log_of(warehouse)
+    if log.exists():
+        shutil.copyfile(log, _log_of(candidate))
+
+
+def _log_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}.wal")
+
+
+def remove_database(path: Path) -> None:
+    """Remove a database file with what DuckDB keeps beside it."""
+    for part in (path, _log_of(path)):
         part.unlink(missing_ok=True)
     shutil.rmtree(path.with_name(f"{path.name}.tmp"), ignore_errors=True)
 
 
-def _publish(candidate: Path, warehouse: Path) -> None:
-    import duckdb
-
-    with duckdb.connect(str(candidate)) as connection:
-        connection.execute("checkpoint")
-    with candidate.open("rb") as file:
-        os.fsync(file.fileno())
-    candidate.replace(warehouse)
+def _publish(candidate: Path, warehouse: Path, compact: bool) -> None:
+    anew = candidate.with_name(f"{candidate.stem}_anew.db")
+    remove_database(anew)
+    try:
+        with duckdb.connect(str(candidate), config={"memory_limit": MEMORY_LIMIT}) as connection:
+            connection.execute("checkpoint")
+            total, free = connection.execute(
+                "select total_blocks, free_blocks from pragma_database_size()"
+            ).fetchall()[0]
+            if written_anew := compact or free > FREE_SHARE * total:
+                connection.execute(f"attach {quote_text(anew)} as anew")
+                connection.execute(f"copy from database {quote_name(candidate.stem)} to anew")
+                connection.execute("detach anew")
+        finished = anew if written_anew else candidate
+        if _log_of(finished).exists():
+            raise CasebookError("its log was not taken in", file=finished, fix="build again")
+        with finished.open("rb") as file:
+            os.fsync(file.fileno())
+        # A log is never to be read beside another file than the one that it was written for.
+        _log_of(warehouse).unlink(missing_ok=True)
+        finished.replace(warehouse)
+        remove_database(candidate)
+    finally:
+        remove_database(anew)
     folder = os.open(warehouse.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def read_results(results: Path) -> tuple[int, tuple[Problem, ...], tuple[Problem, ...]]:
-    """How many nodes ran, which failed, and which warned, from dbt's run_results.json."""
-    found: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["results"]
-
-    def of(*statuses: str) -> tuple[Problem, ...]:
-        return tuple(map(_problem, (one for one in found if one["status"] in statuses)))
-
-    return len(found), of("error", "fail", "runtime error"), of("warn")
-
-
-def _problem(result: Mapping[str, Any]) -> Problem:
-    kind, _, name, *_ = result["unique_id"].split(".")
-    return Problem(
-        name=name,
-        kind=kind,
-        message=(result.get("message") or "").strip(),
-        # Of a model it is the model itself.
-        table=result.get("relation_name") if kind == "test" else None,
-    )

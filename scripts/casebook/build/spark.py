@@ -11,13 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from casebook.build.publish import (
-    Problem,
-    only_build,
-    read_results,
-    run_dbt,
-    with_tests_that_can_run,
-)
+from casebook.build.dbt import Problem, Watcher, run_dbt, with_tests_that_can_run
+from casebook.build.publish import only_build
 from casebook.errors import CasebookError
 from casebook.settings import Settings, is_address, local_path
 
@@ -59,14 +54,14 @@ class SparkResult:
 
 
 def build_on_spark(
-    settings: Settings, dbt_options: Sequence[str] = (), *, quiet: bool = False
+    settings: Settings, dbt_options: Sequence[str] = (), *, watcher: Watcher | None = None
 ) -> SparkResult:
     """Run `dbt build` on Spark, in place: readers see each table as soon as it is built.
 
     Args:
         settings: where everything is.
         dbt_options: further options for dbt, such as `--select`, `+votes`.
-        quiet: print only dbt's errors.
+        watcher: whom dbt's run is shown to.
 
     Raises:
         CasebookError: if Spark or Java is missing, another build of the same warehouse is running,
@@ -75,34 +70,21 @@ def build_on_spark(
     check_spark()
     spark = spark_environment(settings)
     warehouse = spark["CASEBOOK_SPARK_WAREHOUSE"]
-    artifacts = settings.project / spark["DBT_TARGET_PATH"]
-    results = artifacts / "run_results.json"
     with only_build(_lock_file(settings, warehouse), warehouse):
-        results.unlink(missing_ok=True)
-        options = with_tests_that_can_run(dbt_options)
-        status = run_dbt(
+        run = run_dbt(
             settings,
-            ["build", "--target", "spark", *options],
-            quiet=quiet,
+            ["build", "--target", "spark", *with_tests_that_can_run(dbt_options)],
+            target=settings.project / spark["DBT_TARGET_PATH"],
             environment=spark,
+            watcher=watcher,
             noise=NOISE,
             first=FIRST,
         )
-        if not results.exists():
-            raise CasebookError(
-                f"dbt could not run: it ended with status {status}; nothing was built",
-                fix="see what dbt or Spark says above; docs/spark.md has the settings",
-            )
-        built, failures, warnings = read_results(results)
-    if status == 0 and not built:
-        raise CasebookError(
-            "the selection names no model: nothing was built",
-            fix="`dbt ls` lists what can be selected",
-        )
-    failures = tuple(replace(one, message=AFTER_CODE.sub(r"\1", one.message)) for one in failures)
-    if status != 0:
-        failures = failures or (Problem("dbt", "command", f"dbt ended with status {status}"),)
-    return SparkResult(warehouse, built, failures, warnings)
+    run.check("docs/spark.md has the settings; logs/dbt.log has more")
+    failures = tuple(
+        replace(one, message=AFTER_CODE.sub(r"\1", one.message)) for one in run.failures
+    )
+    return SparkResult(warehouse, run.nodes or 0, failures, run.warnings)
 
 
 def check_spark() -> None:

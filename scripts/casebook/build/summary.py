@@ -1,73 +1,43 @@
-"""What `casebook build` shows of the marts when it has published: a few rows of each case."""
+"""What `casebook build` shows of the marts when it has published: what they declare for that."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from casebook.sql import quote_name
+
 if TYPE_CHECKING:
     import duckdb
 
+NOT_PLACED = 1_000_000
+
 
 @dataclass(frozen=True)
-class Highlight:
-    """The first rows of a mart, in an order that makes them worth a look.
+class Summary:
+    """The first rows of a mart, in an order that makes them worth a look: its `meta: summary:`.
 
     Attributes:
         heading: what the rows are; `{rows}` stands for how many rows the mart has.
-        mart: `schema.table`.
         columns: the columns to show.
-        order: the columns to sort by, as SQL.
-        shown: how many rows.
+        order: what to sort by, as SQL of the project's own.
+        rows: how many rows to show.
+        place: where among the summaries of all marts.
     """
 
     heading: str
-    mart: str
-    columns: tuple[str, ...]
+    columns: list[str]
     order: str
-    shown: int = 3
+    rows: int = 3
+    place: int = NOT_PLACED
 
 
-HIGHLIGHTS = (
-    Highlight(
-        "{rows} outlier weeks, the first",
-        "blog_analysis.outlier_weeks",
-        ("Year", "WeekNumber", "VoteCount"),
-        '"Year", "WeekNumber"',
-        5,
-    ),
-    Highlight(
-        "most viewed in one interval",
-        "storefront.ctr_by_interval",
-        ("interval_start_at", "platform", "product_id", "product_views", "purchases", "ctr"),
-        "product_views desc, interval_start_at, platform, product_id",
-    ),
-    Highlight(
-        "genres and years with the highest profit",
-        "movies.genre_year_facts",
-        ("genre_name", "release_year", "movie_count", "total_profit"),
-        "total_profit desc, release_year, genre_id",
-    ),
-    Highlight(
-        "albums sold most",
-        "music_store.album_sales",
-        ("album_title", "artist_name", "line_count"),
-        "line_count desc, album_title, album_id",
-    ),
-    Highlight(
-        "courses rated highest",
-        "courses.course_ratings",
-        ("rank", "course_id", "average_rating", "rating_count"),
-        "rank",
-    ),
-)
-
-
-def highlights(
+def summaries(
     connection: duckdb.DuckDBPyConnection, rows_per_mart: dict[str, int]
-) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-    """The highlights of those marts that have rows.
+) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
+    """The summaries of those marts that have rows.
 
     Args:
         connection: to the published warehouse.
@@ -76,10 +46,15 @@ def highlights(
     Yields:
         Heading, columns and rows of each.
     """
-    for one in HIGHLIGHTS:
-        if rows := rows_per_mart.get(one.mart):
-            names = ", ".join(f'"{column}"' for column in one.columns)
-            found = connection.execute(
-                f"select {names} from {one.mart} order by {one.order} limit {one.shown}"
+    declared = connection.execute(
+        "select relation, meta -> 'summary' from audit.declarations"
+        " where meta -> 'summary' is not null order by name"
+    ).fetchall()
+    found = [(mart, Summary(**json.loads(summary))) for mart, summary in declared]
+    for mart, one in sorted(found, key=lambda pair: pair[1].place):
+        if number := rows_per_mart.get(mart):
+            names = ", ".join(map(quote_name, one.columns))
+            rows = connection.execute(
+                f"select {names} from {mart} order by {one.order} limit {one.rows}"
             )
-            yield one.heading.format(rows=f"{rows:,}"), one.columns, found.fetchall()
+            yield one.heading.format(rows=f"{number:,}"), one.columns, rows.fetchall()

@@ -35,7 +35,7 @@ def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) ->
     from casebook.ask.warehouse import has_table, open_warehouse, outlier_weeks
     from casebook.build.publish import build as build_warehouse
 
-    settings = find_settings(raw, lake, warehouse)
+    settings = find_settings(raw, lake, warehouse, published=True)
     fix = "run `casebook build --select +votes` first: it ingests the votes"
     if not settings.warehouse.exists():
         raise CasebookError("there is no warehouse yet", file=settings.warehouse, fix=fix)
@@ -45,7 +45,7 @@ def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) ->
                 "there is no table blog_analysis.votes", file=settings.warehouse, fix=fix
             )
     result = build_warehouse(
-        settings, "run", ["--select", "weekly_votes", "outlier_weeks"], quiet=True
+        settings, "run", ["--select", "weekly_votes", "outlier_weeks"], force=True
     )
     if not result.published:
         print_failures(result)
@@ -69,7 +69,7 @@ def trace(
     from casebook.ask.warehouse import trace as trace_row
     from casebook.load.original import original_text
 
-    settings = find_settings(raw, lake, warehouse)
+    settings = find_settings(raw, lake, warehouse, published=True)
     with open_warehouse(settings.warehouse) as connection:
         origins = trace_row(connection, table, key)
     for origin in origins:
@@ -108,7 +108,7 @@ def ctr(
     from casebook.ask.parameters import BadQuestionError
     from casebook.ask.warehouse import open_warehouse
 
-    settings = find_settings(warehouse=warehouse)
+    settings = find_settings(warehouse=warehouse, published=True)
     given = {
         "startTimestamp": start,
         "endTimestamp": end,
@@ -143,7 +143,7 @@ def recommend(
     from casebook.ask.parameters import BadQuestionError
     from casebook.ask.warehouse import open_warehouse
 
-    settings = find_settings(warehouse=warehouse)
+    settings = find_settings(warehouse=warehouse, published=True)
     with open_warehouse(settings.warehouse) as connection:
         columns = find_columns(connection, RECOMMENDATIONS, settings.warehouse)
         try:

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from casebook.cli.load import load_tables
 from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Verify, Warehouse
-from casebook.cli.printing import cell, digits, err, one_line, out, print_problems, print_rows
+from casebook.cli.printing import (
+    cell,
+    digits,
+    err,
+    out,
+    print_places,
+    print_problems,
+    print_rows,
+    print_warnings,
+)
+from casebook.cli.progress import counting
 from casebook.settings import Settings, find_settings
 
 if TYPE_CHECKING:
+    from casebook.build.dbt import Watcher
     from casebook.build.publish import BuildResult
 
-SHOWN = 5
+NOT_PUBLISHED = 1
+SOME_REFUSED = 3
+REASONS_SHOWN = 5
 # Options that this command does not know are dbt's.
 DBT_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -28,84 +43,124 @@ def build(
     warehouse: Warehouse = None,
     verify: Verify = False,
     allow_shrink: AllowShrink = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Build even where nothing has changed.")
+    ] = False,
     unit_tests: Annotated[
         bool, typer.Option("--unit-tests", help="Run dbt's unit tests too: they test the code.")
+    ] = False,
+    sample: Annotated[
+        bool,
+        typer.Option(
+            "--sample", help="Build sample/ where raw/ holds no files and nothing is published."
+        ),
     ] = False,
     target: Annotated[
         str | None, typer.Option("--target", "-t", help="duckdb, or spark: see docs/spark.md.")
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print dbt's log, which is in logs/ in any case.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Load, build into a candidate, and publish it if every error-level test passed.
 
+    Where lake, project and options are those of the published build, there is nothing to build.
     On Spark it builds in place: there is no candidate, and a lake at an address is built from
     without loading. All other options go to `dbt build`, such as
     `--select +votes` or `--full-refresh`.
-    """
-    from casebook.build.publish import build as build_warehouse
 
-    settings = find_settings(raw, lake, warehouse)
+    Exit status: 0 if all went well, 1 if nothing was published, 2 for wrong usage, 3 if it was
+    published although raw files were refused, 130 if it was interrupted.
+    """
+    settings = find_settings(raw, lake, warehouse, sample=sample)
     on_spark = (target or os.environ.get("DBT_TARGET")) == "spark"
     if on_spark:
         from casebook.build.spark import check_spark
 
         check_spark()
-    if on_spark and isinstance(settings.lake_place, str):
-        loaded = 0
-        if not quiet:
-            where = settings.lake_place
-            said = f"the lake is at {where}: nothing is loaded here, its ledger says what is built"
-            out.print(said, markup=False)
-    else:
-        loaded = load_tables(settings, [], verify, allow_shrink, quiet)
+    refused = 0
+    if not on_spark or not isinstance(settings.lake_place, str):
+        print_places(settings, quiet)
+        refused = load_tables(settings, [], verify, allow_shrink, quiet)
+    elif not quiet:
+        where = f"the lake is at {settings.lake_place}"
+        out.print(f"{where}: nothing is loaded here, its ledger says what is built", markup=False)
     options = list(context.args)
     if not unit_tests:
         options += ["--exclude-resource-type", "unit_test"]
     if on_spark:
-        raise typer.Exit(_build_on_spark(settings, options, quiet) or loaded)
-    if target:
-        options += ["--target", target]
-    result = build_warehouse(settings, "build", options, quiet=quiet)
-    for problem in result.warnings:
-        err.print(f"[yellow]look at[/] {problem.name}: {one_line(problem.message)}")
+        _build_on_spark(settings, options, verbose, quiet)
+    else:
+        options += ["--target", target] if target else []
+        _build_on_duckdb(settings, options, force, verbose, quiet)
+    if refused:
+        err.print("[red]some raw files were refused[/]: see above, or audit.loaded_files")
+        raise typer.Exit(SOME_REFUSED)
+
+
+@contextmanager
+def watching(verbose: bool, quiet: bool) -> Iterator[Watcher]:
+    """A run of dbt as one line of progress, or as its log."""
+    from casebook.build.dbt import Watcher
+
+    def show(text: str) -> None:
+        err.print(text, markup=False)
+
+    with counting(err, "building", quiet or verbose) as advance:
+        yield Watcher(verbose and not quiet, None if quiet else show, advance)
+
+
+def _build_on_duckdb(
+    settings: Settings, options: list[str], force: bool, verbose: bool, quiet: bool
+) -> None:
+    from casebook.build.publish import build as build_warehouse
+
+    with watching(verbose, quiet) as watcher:
+        result = build_warehouse(settings, "build", options, force=force, watcher=watcher)
+    print_warnings(result.warnings)
     if not result.published:
         print_failures(result)
-        raise typer.Exit(1)
-    if not quiet:
+        raise typer.Exit(NOT_PUBLISHED)
+    if result.unchanged and not quiet:
+        out.print(f"nothing has changed since {settings.warehouse} was built", markup=False)
+    elif not quiet:
         _print_summary(settings)
-    if loaded:
-        err.print("[red]some raw files were refused[/]: see above, or audit.loaded_files")
-    raise typer.Exit(loaded)
 
 
-def _build_on_spark(settings: Settings, options: list[str], quiet: bool) -> int:
+def _build_on_spark(settings: Settings, options: list[str], verbose: bool, quiet: bool) -> None:
     from casebook.build.spark import build_on_spark
 
-    result = build_on_spark(settings, options, quiet=quiet)
-    for problem in result.warnings:
-        err.print(f"[yellow]look at[/] {problem.name}: {one_line(problem.message)}")
+    with watching(verbose, quiet) as watcher:
+        result = build_on_spark(settings, options, watcher=watcher)
+    print_warnings(result.warnings)
     if result.failures:
         err.print("[bold red]not all is built[/]: what is there is as new as it could be made")
         print_problems(result.failures)
-        return 1
+        raise typer.Exit(NOT_PUBLISHED)
     if not quiet:
         out.print(f"\n[bold green]built[/] in place on Spark: {result.warehouse}")
-    return 0
 
 
 def _print_summary(settings: Settings) -> None:
-    from casebook.ask.warehouse import open_warehouse, rejects, rows_per_mart
-    from casebook.build.summary import highlights
+    from casebook.ask.warehouse import has_table, open_warehouse, rejects, rows_per_mart
+    from casebook.build.summary import summaries
 
     with open_warehouse(settings.warehouse) as connection:
         marts = rows_per_mart(connection)
-        found = list(highlights(connection, marts))
+        declared = has_table(connection, "audit", "declarations")
+        found = list(summaries(connection, marts)) if declared else []
         rejected = rejects(connection) if "audit.rejected_rows" in marts else []
     out.print(f"\n[bold green]published[/] {settings.warehouse}")
-    print_rows(["mart", "rows"], [(name, digits(rows)) for name, rows in marts.items()])
+    # A case that nothing was delivered for has no rows at all.
+    delivered = {name.split(".")[0] for name, rows in marts.items() if rows}
+    print_rows(
+        ["mart", "rows"],
+        [(name, digits(rows)) for name, rows in marts.items() if name.split(".")[0] in delivered],
+    )
     for heading, columns, rows in found:
         out.print(f"\n[bold]{heading}[/]:")
-        print_rows(list(columns), (tuple(map(cell, row)) for row in rows))
+        print_rows(columns, (tuple(map(cell, row)) for row in rows))
     if rejected:
         total = sum(number for *_, number in rejected)
         reasons = Counter[tuple[str, str]]()
@@ -114,7 +169,7 @@ def _print_summary(settings: Settings) -> None:
         out.print(f"\n[bold]{total:,} records were quarantined or rejected[/], most often:")
         print_rows(
             ["stage", "reason", "records"],
-            [(*reason, digits(number)) for reason, number in reasons.most_common(SHOWN)],
+            [(*reason, digits(number)) for reason, number in reasons.most_common(REASONS_SHOWN)],
         )
     out.print(
         "\n`casebook rejects` shows each, `casebook outliers` all weeks;"
@@ -123,7 +178,8 @@ def _print_summary(settings: Settings) -> None:
 
 
 def print_failures(result: BuildResult) -> None:
+    """What kept a build from being published, and where it can be looked at."""
     keep = f": readers keep {result.warehouse}" if result.warehouse.exists() else ""
     err.print(f"[bold red]not published[/]{keep}")
     print_problems(result.failures)
-    err.print(f"the candidate is at {result.candidate}", markup=False)
+    err.print(f"the candidate, to query these in: {result.candidate}", markup=False)

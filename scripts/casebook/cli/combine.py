@@ -9,6 +9,7 @@ import typer
 
 from casebook.cli.options import Quiet
 from casebook.cli.printing import digits, err, out, print_rows
+from casebook.settings import find_settings
 
 if TYPE_CHECKING:
     from casebook.combine.run import CombineReport
@@ -32,6 +33,8 @@ def combine(
     from casebook.cli.progress import counting
     from casebook.combine.run import combine as combine_folders
 
+    if not raw_dir.exists():
+        raw_dir = find_settings(published=True).delivery(raw_dir)
     with counting(err, "combining", quiet) as progress:
         report = combine_folders(raw_dir, out_dir, skip_bad=skip_bad, progress=progress)
     for failure in report.failures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,6 +37,8 @@ def declare(
     from casebook.draft import preview, write
 
     settings = find_settings(raw)
+    name, mark, member = path.partition("#")
+    path = f"{settings.delivery(Path(name))}{mark}{member}"
     declared = draft_files(settings, path, table, force=force)
     if show:
         out.print(preview(settings, declared), markup=False, end="")

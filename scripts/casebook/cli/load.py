@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Verify, Warehouse
-from casebook.cli.printing import digits, err, out, print_rows
-from casebook.settings import Settings, find_settings
+from casebook.cli.printing import digits, err, out, print_places, print_rows
+from casebook.errors import CasebookError
+from casebook.settings import Settings, find_settings, lake_of
 
 if TYPE_CHECKING:
     from casebook.load.report import LoadReport, ReplayReport
@@ -31,6 +32,7 @@ def load(
 ) -> None:
     """Bring raw files into the lake, and account for every record in them."""
     settings = find_settings(raw, lake, warehouse)
+    print_places(settings, quiet)
     raise typer.Exit(load_tables(settings, tables or [], verify, allow_shrink, quiet))
 
 
@@ -54,9 +56,14 @@ def rejects(
     from casebook.sources import read_sources
 
     settings = find_settings(lake=lake, warehouse=warehouse)
+    _check_lake(settings)
+    print_places(settings, quiet=False)
     tables = choose_tables(read_sources(settings.project), [table] if table else [])
-    if settings.lake.exists() and not settings.warehouse.exists():
-        err.print("nothing is built yet: these are in quarantine; a build finds what else is wrong")
+    if lake_of(settings.warehouse) != str(settings.lake):
+        err.print(
+            "nothing is built from this lake yet: these are in quarantine; a build finds what else"
+            " is wrong"
+        )
         names = [table.full_name for table in tables]
         _print_quarantine(settings, names, file, text)
         return
@@ -97,6 +104,8 @@ def replay(
     if export and corrections:
         raise typer.BadParameter("give --export or --corrections, not both")
     settings = find_settings(lake=lake)
+    _check_lake(settings)
+    print_places(settings, quiet)
     if export:
         names = [t.full_name for t in choose_tables(read_sources(settings.project), tables or [])]
         records = export_quarantine(LakeFolder(settings.lake), names, export)
@@ -113,6 +122,15 @@ def replay(
     if not quiet:
         _print_replay(report)
     raise typer.Exit(report.exit_status)
+
+
+def _check_lake(settings: Settings) -> None:
+    if not settings.lake.is_dir():
+        raise CasebookError(
+            "there is no such lake",
+            file=settings.lake,
+            fix="name it with --lake or CASEBOOK_LAKE, or run `casebook build`, which makes it",
+        )
 
 
 def load_tables(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -22,6 +23,9 @@ from casebook.cli import (
 )
 from casebook.cli.printing import err, out
 from casebook.errors import CasebookError
+
+INTERRUPTED = 130
+TERMINATED = 143
 
 app = typer.Typer(
     name="casebook",
@@ -66,13 +70,23 @@ def common(
 
 
 def main() -> None:
-    """Run the command line; exit with 0 if all went well, 1 if not, 2 for wrong usage."""
+    """Run the command line.
+
+    It exits with 0 if all went well, 1 if not, 2 for wrong usage, 3 if a build was published
+    although files were refused, 130 if it was interrupted, 143 if it was told to end.
+    """
+    # What has been started, and what is half written, goes the way of any other exception.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app()
     except CasebookError as error:
         err.print("[bold red]error[/] ", end="")
         err.print(str(error), markup=False)
         sys.exit(1)
+    except SystemExit as end:
+        if end.code in (INTERRUPTED, TERMINATED):
+            err.print("interrupted")
+        raise
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,7 +13,8 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 if TYPE_CHECKING:
-    from casebook.build.publish import Problem
+    from casebook.build.dbt import Problem
+    from casebook.settings import Settings
 
 
 out = Console(highlight=False, soft_wrap=True)
@@ -34,23 +36,47 @@ def print_rows(columns: list[str], rows: Iterable[Sequence[Any]]) -> None:
     out.print(grid)
 
 
-def print_problems(problems: Iterable[Problem]) -> None:
-    """What failed, and where its wrong rows are."""
-    for problem in problems:
-        err.print("[red]failed[/] ", end="")
-        err.print(f"{problem.kind} {problem.name}: {one_line(problem.message)}", markup=False)
-        if problem.table:
-            err.print(f"    its wrong rows: {problem.table}", markup=False)
+def print_places(settings: Settings, quiet: bool) -> None:
+    """The raw folder and the lake that a command works on, in a line."""
+    here = Path.cwd()
+    raw, lake = (
+        path.relative_to(here) if path.is_relative_to(here) else path
+        for path in (settings.raw, settings.lake)
+    )
+    if not quiet:
+        err.print(f"raw files: {raw}, lake: {lake}", markup=False)
+
+
+def print_warnings(warnings: Iterable[Problem]) -> None:
+    """What tests of severity warn found."""
+    for problem in warnings:
+        _print_problem("[yellow]warning[/]", problem.name, problem)
+
+
+def print_problems(failures: Iterable[Problem]) -> None:
+    """What failed."""
+    for problem in failures:
+        _print_problem("[red]failed[/]", f"{problem.kind} {problem.name}", problem)
+
+
+def _print_problem(heading: str, name: str, problem: Problem) -> None:
+    """A line, and below it the query for the wrong rows, or else what dbt says in all its lines."""
+    err.print(f"{heading}: ", end="")
+    if problem.rows:
+        rows = f"{problem.rows:,} row" + ("s" if problem.rows > 1 else "")
+        err.print(f"{name} ({rows})", markup=False)
+    else:
+        err.print(name, markup=False)
+    text = "" if problem.rows else problem.message
+    if problem.table:
+        text = f"select * from {problem.table}"
+    for line in text.splitlines():
+        err.print(f"    {line}", markup=False)
 
 
 def cell(value: object) -> str:
     """A value in a table; nothing where it is null."""
     return "" if value is None else str(value)
-
-
-def one_line(text: str) -> str:
-    """A text with its line ends as blanks."""
-    return " ".join(text.split())
 
 
 def digits(value: int) -> str:

@@ -32,7 +32,7 @@ def report(
 ) -> None:
     """Write the report page and the catalogue of the published warehouse, to open in a browser."""
     from casebook.ask.warehouse import open_warehouse
-    from casebook.build.publish import run_dbt
+    from casebook.build.dbt import run_dbt
 
     try:
         from casebook.report.site import write_site
@@ -42,7 +42,7 @@ def report(
             fix="run `make docs`, or in the project's folder: pip install -e '.[report]'",
         ) from error
 
-    settings = find_settings(raw, lake, warehouse)
+    settings = find_settings(raw, lake, warehouse, published=True)
     site = folder or settings.project / "target" / "site"
     work = settings.project / "target" / "site_work"
     with open_warehouse(settings.warehouse) as connection:
@@ -52,18 +52,17 @@ def report(
         shutil.copyfile(settings.warehouse, copy)
         what = ["docs", "generate", "--static"] if catalogue else ["compile"]
         what += [] if catalogue else ["--select", "path:analyses/report"]
-        environment = {"CASEBOOK_WAREHOUSE": str(copy), "DBT_TARGET_PATH": str(work / "dbt")}
+        environment = {"CASEBOOK_WAREHOUSE": str(copy)}
         if not quiet:
             err.print("reading the project and drawing; half a minute with the catalogue")
-        status = run_dbt(settings, what, quiet=True, environment=environment)
+        run = run_dbt(settings, what, target=work / "dbt", environment=environment)
         copy.unlink(missing_ok=True)
-        if status:
+        if run.status:
             raise CasebookError(
-                f"dbt cannot describe the project: it ended with status {status}",
-                fix="see what dbt says above; `dbt parse` shows where the project is broken",
+                "dbt cannot describe the project: " + "\n".join(run.errors),
+                fix="`dbt parse` shows where the project is broken",
             )
         written = write_site(connection, work / "dbt", site, work / "catalogue", catalogue)
     if not quiet:
-        out.print(f"report: {written.report}", markup=False)
-        if written.catalogue:
-            out.print(f"catalogue: {written.catalogue}", markup=False)
+        for name, page in zip(("report", "catalogue"), written, strict=False):
+            out.print(f"{name}: {page}", markup=False)

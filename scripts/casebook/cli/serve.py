@@ -33,7 +33,7 @@ def serve(
             fix="run `make serve`, or in the project's folder: pip install -e '.[serve]'",
         ) from error
 
-    settings = find_settings(warehouse=warehouse)
+    settings = find_settings(warehouse=warehouse, published=True)
 
     def started(address: str) -> None:
         out.print(f"{address} answers from {settings.warehouse}; Ctrl-C stops it", markup=False)

@@ -1,6 +1,5 @@
-"""What `casebook combine` does.
+"""`casebook combine`: `run` does all of it; none of it imports DuckDB, which costs 40 MB a process.
 
-`run` does all of it: `folders` finds the files, `workers` has them converted in processes of their
-own, `convert` turns one file into lines of JSON by way of the loader's readers (`delimited`,
-`json_records`), `segments` puts outputs together, and `outputs` keeps the folder they lie in.
+`workers` has files converted by two processes, `convert` makes one file a stretch of deflate by way
+of `delimited` or `json_records`, and `outputs` joins the stretches and keeps the folder of outputs.
 """

@@ -1,191 +1,132 @@
 """The records of delimited text as lines of JSON.
 
-Which of a file's columns hold numbers is told once, from its first rows: those among its first
-`FIRST_ROWS` good records that begin within the first `FIRST_BYTES` bytes of their values. A column
-whose values there are all numbers (`casebook.combine.json_numbers`) or empty, and not all empty, is
-written as numbers, every other as strings. An empty value is null, in quotes or not. A value of a
-column of numbers that comes later and is none is written as a string.
+A column is of numbers if all values in the file's first rows (1,000, or 1 MiB of text) are empty or
+numbers of JSON as they stand, which `007`, `+5`, `.5` and `1,5` are not. An empty value is null. A
+later value of such a column that is no number is written as a string.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, islice
-from pathlib import Path
+from collections.abc import Iterator
+from typing import BinaryIO
 
-from casebook.combine.json_numbers import are_numbers, is_number
+import msgspec
+
+from casebook.combine.records import Bad, Good, find_bad_byte, split
 from casebook.errors import Refused
-from casebook.readers.delimited_header import Header, guess_header, split
-from casebook.readers.delimited_split import Block, Record, Splitter
+from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.header import Header
 
-FIRST_ROWS = 1000
-FIRST_BYTES = 1 << 20
-_BATCH_BYTES = 1 << 16
-_SHORT_ESCAPES = {b"\b": rb"\b", b"\t": rb"\t", b"\n": rb"\n", b"\f": rb"\f", b"\r": rb"\r"}
-_CONTROL = re.compile(rb"[\x00-\x1f]")
-_NOT_CONTROL = bytes(range(0x20, 0x100))
-# In no text that is UTF-8.
-_BETWEEN = b"\xff"
+FIRST_ROWS, FIRST_BYTES = 1000, 1 << 20
+_NUMBER = r"[ \t]*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[ \t]*"
+_is_number = re.compile(_NUMBER).fullmatch
+_numbers = msgspec.json.Decoder(list[float]).decode
+_ESCAPED = re.compile(r'[\x00-\x1f"\\]')
+# No text has them. One stands for a carriage return, which `csv` does not take outside quotes.
+_BETWEEN, _RETURN = "\ud801", "\ud80d"
+csv.field_size_limit(MAX_RECORD_BYTES)
 
 
-def read_delimited(
-    path: Path,
-    compression: str | None,
-    reject: Callable[[Record], None],
-    advance: Callable[[int], None],
-) -> Iterator[tuple[int, bytes]]:
-    """Read a file of delimited text.
+def read_delimited(text: BinaryIO, header: Header) -> Iterator[Good | Bad]:
+    """The records of a delimited file.
 
     Args:
-        path: the file.
-        compression: `gzip`, `zstd` or None.
-        reject: takes each record that cannot be read.
-        advance: takes the number of bytes of text that were read.
-
-    Yields:
-        How many records, and these as lines of JSON.
+        text: the file's text, as UTF-8.
+        header: what its beginning says of it.
 
     Raises:
-        Refused: if the file's header cannot be read, or names a column twice.
+        Refused: if the header cannot be read, or names a column twice.
     """
-    header = guess_header(path, compression)
-    if header is None:
-        return
-    _check(path, compression, header)
-    columns = len(header.names)
-    first: list[bytes] = []
-    lines: _Lines | None = None
-    with split(path, compression, header.delimiter, columns) as records:
-        for fields in _batches(records, columns, reject, advance):
-            if lines is None:
-                first += fields
-                if len(first) < FIRST_ROWS * columns and sum(map(len, first)) < FIRST_BYTES:
-                    continue
-                lines, fields = _Lines(header.names, first), first
-            yield len(fields) // columns, lines.write(fields)
-    if lines is None and first:
-        yield len(first) // columns, _Lines(header.names, first).write(first)
-
-
-def _check(path: Path, compression: str | None, header: Header) -> None:
-    with split(path, compression, header.delimiter) as records:
-        record = next(iter(records))
-    if record.reason_code is not None:
-        raise Refused(f"line {record.first_line}: the header cannot be read: {record.message}")
-    for name, count in Counter(header.names).items():
-        if count > 1:
-            raise Refused(
-                f"line {record.first_line}: the header has {count} columns that are called"
-                f" {json.dumps(name, ensure_ascii=False)}; give each a name of its own"
-            )
-
-
-def _batches(
-    records: Splitter,
-    columns: int,
-    reject: Callable[[Record], None],
-    advance: Callable[[int], None],
-) -> Iterator[list[bytes]]:
-    """The fields of the good records behind the header, those of many at a time."""
-    batch: list[bytes] = []
-    size, header = 0, columns
-    for piece in records.blocks():
-        if isinstance(piece, Block):
-            if batch:
-                yield batch
-                batch, size = [], 0
-            yield piece.fields[header:]
-            advance(piece.size)
-        elif piece.fields is None or piece.payload is None:
-            reject(piece)
-        else:
-            batch += piece.fields[header:]
-            size += len(piece.raw)
-            if size >= _BATCH_BYTES:
-                yield batch
-                advance(size)
-                batch, size = [], 0
-        header = 0
-    if batch:
-        yield batch
-
-
-class _Lines:
-    """Writes records of one file as lines of JSON.
-
-    Args:
-        names: the columns' names.
-        first: the fields of the first records.
-    """
-
-    def __init__(self, names: Sequence[str], first: list[bytes]) -> None:
-        self._columns = columns = len(names)
-        rows = first[: _count_first(first, columns) * columns]
-        present = [[value for value in rows[n::columns] if value] for n in range(columns)]
-        self._numbers = [n for n in range(columns) if present[n] and are_numbers(present[n])]
-        self._texts = [n for n in range(columns) if n not in self._numbers]
-        self._keys = [
-            json.dumps(name, ensure_ascii=False).encode("utf-8").replace(b"%", b"%%")
-            for name in names
+    names = header.names[:-1] if header.has_extra else header.names
+    if twice := [name for name in names if names.count(name) > 1]:
+        shown = json.dumps(twice[0], ensure_ascii=False)
+        raise Refused(f"several columns are called {shown}; give each a name of its own")
+    keys = (json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in names)
+    line = "{" + ",".join(key + ":%s" for key in keys) + "}\n"
+    held, size, are_numbers = list[list[str]](), 0, list[bool]()
+    for piece, piece_size in _read(text, header, len(names)):
+        if isinstance(piece, Bad):
+            yield piece
+            continue
+        held += piece
+        size += piece_size
+        if not are_numbers and len(held) < FIRST_ROWS and size < FIRST_BYTES and piece_size:
+            continue
+        are_numbers = are_numbers or [
+            any(values) and all(map(_is_number, filter(None, values)))
+            for values in zip(*held[:FIRST_ROWS], strict=False)
         ]
-
-    def write(self, fields: list[bytes]) -> bytes:
-        """Records as lines of JSON.
-
-        Args:
-            fields: the fields of the first one, then those of the second, and so on.
-        """
-        columns = self._columns
-        values = [b":%b"] * columns
-        for place in self._numbers:
-            fields[place::columns] = _numbers(fields[place::columns])
-        for place in self._texts:
-            texts = _escape_all(fields[place::columns])
-            if all(texts):
-                values[place] = b':"%b"'
-            else:
-                texts = [b'"%b"' % text if text else b"null" for text in texts]
-            fields[place::columns] = texts
-        members = b",".join(map(bytes.__add__, self._keys, values))
-        return (b"{%b}\n" % members) * (len(fields) // columns) % tuple(fields)
+        columns = map(_as_json, are_numbers, zip(*held, strict=False))
+        yield Good(len(held), "".join(map(line.__mod__, zip(*columns, strict=True))).encode())
+        held, size = [], 0
 
 
-def _count_first(fields: list[bytes], columns: int) -> int:
-    """How many records are the file's first rows."""
-    sizes = accumulate(map(len, fields))
-    ends = islice(sizes, columns - 1, (FIRST_ROWS - 1) * columns, columns)
-    return 1 + sum(end < FIRST_BYTES for end in ends)
+def _as_json(are_numbers: bool, values: tuple[str, ...]) -> list[str]:
+    """The values of a column."""
+    if are_numbers and _all_numbers(values):
+        return [value or "null" for value in values]
+    texts = _BETWEEN.join(values)
+    if _ESCAPED.search(texts):
+        texts = json.encoder.encode_basestring(texts)[1:-1]
+    spelled = [f'"{text}"' if text else "null" for text in texts.split(_BETWEEN)]
+    if are_numbers:
+        pairs = zip(values, spelled, strict=True)
+        return [value if _is_number(value) else text for value, text in pairs]
+    return spelled
 
 
-def _numbers(values: list[bytes]) -> list[bytes]:
-    """Values of a column of numbers as JSON."""
-    if all(values):
-        if are_numbers(values):
-            return values
-    elif are_numbers([value for value in values if value]):
-        return [value or b"null" for value in values]
-    return [
-        value if is_number(value) else b'"%b"' % _escape(value) if value else b"null"
-        for value in values
-    ]
+def _all_numbers(values: tuple[str, ...]) -> bool:
+    """Whether all values are numbers or empty; quicker than to look at each."""
+    array = ",".join(["0", *filter(None, values)])
+    try:
+        found = _numbers(f"[{array}]")
+    except msgspec.DecodeError:
+        return False
+    return len(found) == len(values) - values.count("") + 1 and not _ESCAPED.search(array)
 
 
-def _escape_all(texts: list[bytes]) -> list[bytes]:
-    """Texts as they stand within JSON strings."""
-    joined = _BETWEEN.join(texts)
-    if b"\\" in joined or b'"' in joined or joined.translate(None, _NOT_CONTROL):
-        return _escape(joined).split(_BETWEEN)
-    return texts
+def _read(
+    text: BinaryIO, header: Header, columns: int
+) -> Iterator[tuple[list[list[str]] | Bad, int]]:
+    """The records behind the header, with the bytes that they stand in; 0 at the end."""
+    number, line = 0, 1
+    for piece in split(text, header.delimiter, header.line_end):
+        lines = [piece.raw] if piece.lines else piece.raw.split(b"\n")[:-1]
+        rows, good = _parse(lines, header.delimiter), list[list[str]]()
+        is_good = {*map(len, rows)} == {columns} and not (piece.code or find_bad_byte(piece.raw))
+        if is_good and number:
+            number += len(rows)
+            line += piece.lines or len(lines)
+            yield rows, len(piece.raw)
+            continue
+        for raw, row in zip(lines, rows, strict=True):
+            if row and line >= header.first_line:
+                code, message = piece.code, piece.message
+                fits = len(row) == columns or (header.has_extra and row[columns:] == [""])
+                if not code and (message := find_bad_byte(raw)):
+                    code = "bad_bytes"
+                elif not code and not fits:
+                    code, message = "wrong_field_count", f"{len(row)} fields instead of {columns}"
+                if code and not number:
+                    raise Refused(f"line {line}: the header cannot be read: {message}")
+                if code:
+                    yield Bad(number, line, raw, code, message), 0
+                elif number:
+                    good.append(row[:columns])
+                number += 1
+            line += piece.lines or 1
+        yield good, len(piece.raw)
+    yield [], 0
 
 
-def _escape(text: bytes) -> bytes:
-    """Text as it stands within a JSON string."""
-    text = text.replace(b"\\", rb"\\").replace(b'"', rb"\"")
-    return _CONTROL.sub(_escape_control, text)
-
-
-def _escape_control(found: re.Match[bytes]) -> bytes:
-    return _SHORT_ESCAPES.get(found[0]) or b"\\u%04x" % ord(found[0])
+def _parse(lines: list[bytes], delimiter: str) -> list[list[str]]:
+    """The fields of records; none of a blank line."""
+    texts = [line.decode("utf-8", "surrogateescape") for line in lines]
+    if not any("\r" in text for text in texts):
+        return list(csv.reader(texts, delimiter=delimiter))
+    texts = [text.replace("\r", _RETURN) for text in texts]
+    rows = csv.reader(texts, delimiter=delimiter)
+    return [[field.replace(_RETURN, "\r") for field in row] for row in rows]

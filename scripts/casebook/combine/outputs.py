@@ -1,176 +1,123 @@
-"""The folder of outputs of `casebook combine`.
+"""The folder of outputs of `casebook combine`: `<subfolder>.json.gz` and `.rejected.jsonl`.
 
-    OUT_DIR/<subfolder>.json.gz              the records
-    OUT_DIR/<subfolder>.rejected.jsonl       with --skip-bad: the records that cannot be read
-    OUT_DIR/.casebook-combine/written.json   of which raw folder they are, and which files are ours
-    OUT_DIR/.casebook-combine/work/          what is not finished yet
-
-An output is made below `work/` and renamed when it is whole. It is named in `written.json` before
-that, so that of what lies there, only what combine wrote is ever replaced or removed.
+An output is made in `.casebook-combine/work` there, and renamed to its place when it is whole. Of
+what lies in the folder, only what combine wrote, as its beginning shows, is replaced or removed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import json
 import os
 import shutil
-import time
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from isal import isal_zlib
+
+from casebook.combine.records import REJECT_START, Converted
 from casebook.errors import CasebookError
-from casebook.files import MAX_NAME, write_json
 
-HOME = ".casebook-combine"
-OUTPUT = ".json.gz"
-REJECTED = ".rejected.jsonl"
+ENDINGS = OUTPUT, REJECTED = (".json.gz", ".rejected.jsonl")
+# Of a gzip file, without time and name, with a comment.
+_HEADER = b"\x1f\x8b\x08\x10\0\0\0\0\0\xffcasebook combine\0"
+_LAST_BLOCK = b"\x03\0"
 
 
-class Outputs:
-    """An OUT_DIR, held by one combine at a time.
+@contextmanager
+def hold(out: Path, raw: Path) -> Iterator[Path]:
+    """Keep other combines out of a folder of outputs; gives a folder in it to work in.
 
-    Args:
-        folder: the OUT_DIR; made when it is needed.
-        raw: the raw folder.
+    Raises:
+        CasebookError: if another one works there, or it is another raw folder's, or it cannot be
+            written to.
     """
-
-    def __init__(self, folder: Path, raw: Path) -> None:
-        self._folder, self._raw = folder, raw.resolve()
-        self._home = folder / HOME
-        # Not that of a killed combine, whose workers may still be writing.
-        self.work = self._home / "work" / f"{os.getpid()}-{time.time_ns()}"
-        self._written: set[str] = set()
-
-    @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep other combines out, and begin with nothing that is left of killed ones.
-
-        Raises:
-            CasebookError: if another one works there, the outputs of another raw folder are there,
-                or it cannot be written to.
-        """
-        try:
-            self._home.mkdir(parents=True, exist_ok=True)
-            with (self._home / "lock").open("w") as lock:
-                self._lock(lock.fileno())
-                self._remember()
-                shutil.rmtree(self.work.parent, ignore_errors=True)
-                self.work.mkdir(parents=True)
-                try:
-                    yield
-                finally:
-                    shutil.rmtree(self.work.parent, ignore_errors=True)
-        except OSError as error:
-            raise CasebookError(
-                f"it cannot be written to: {error.strerror}",
-                file=error.filename or self._folder,
-                fix="make room, mend its permissions, or name another folder",
-            ) from error
-
-    def _lock(self, file: int) -> None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CasebookError(
-                "another `casebook combine` writes there now",
-                file=self._folder,
-                fix="wait until it has ended, or name another folder",
-            ) from error
-
-    def _remember(self) -> None:
-        """Read which files are ours; the first combine decides of which raw folder they are."""
-        known = self._home / "written.json"
-        if known.exists():
-            try:
-                content = json.loads(known.read_bytes())
-                raw, self._written = content["raw"], set(content["written"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise CasebookError(
-                    f"what combine wrote there cannot be told: {error}",
-                    file=known,
-                    fix=f"delete {self._folder}, or name another folder",
-                ) from error
-            if raw != str(self._raw):
-                raise CasebookError(
-                    f"it holds what was combined from {raw}, not from {self._raw}",
-                    file=self._folder,
-                    fix="name another folder for this one's outputs, or delete it",
-                )
-
-    def claim(self, subfolders: Iterable[str]) -> dict[str, CasebookError]:
-        """Note that the outputs of subfolders are about to be written.
-
-        Returns:
-            The subfolders for which that cannot be, as a file stands in the place of an output that
-            combine has not written, with the reason.
-        """
-        refused = {}
-        claimed = set(self._written)
-        for subfolder in subfolders:
-            names = (subfolder + OUTPUT, subfolder + REJECTED)
-            if why := _unfit(subfolder):
-                refused[subfolder] = CasebookError(
-                    f"no output can be named after it: its name is {why}",
-                    file=self._raw / os.fsencode(subfolder).decode("utf-8", "backslashreplace"),
-                    fix="rename it",
-                )
-                continue
-            for name in names:
-                if name not in self._written and os.path.lexists(self._folder / name):
-                    refused[subfolder] = CasebookError(
-                        "combine has not written this file, and leaves it",
-                        file=self._folder / name,
-                        fix="move it, or name another folder",
-                    )
-            if subfolder not in refused:
-                claimed.update(names)
-        if claimed != self._written:
-            self._written = claimed
-            self._note()
-        return refused
-
-    def publish(self, subfolder: str, output: Path, rejected: Path | None) -> None:
-        """Move a subfolder's finished outputs to their places.
-
-        Args:
-            subfolder: the subfolder.
-            output: the file of records, below `work`.
-            rejected: the file of those that cannot be read; None where there are none.
-        """
-        place = self._folder / (subfolder + REJECTED)
-        if rejected is None:
-            place.unlink(missing_ok=True)
-        else:
-            rejected.replace(place)
-        output.replace(self._folder / (subfolder + OUTPUT))
-
-    def discard(self, subfolder: str) -> None:
-        """Remove what an earlier combine has written for a subfolder."""
-        for name in {subfolder + OUTPUT, subfolder + REJECTED} & self._written:
-            (self._folder / name).unlink(missing_ok=True)
-
-    def discard_others(self, subfolders: set[str]) -> list[str]:
-        """Remove the outputs of subfolders that are gone; returns the files' names."""
-        kept = {name + end for name in subfolders for end in (OUTPUT, REJECTED)}
-        removed = []
-        for name in sorted(self._written - kept):
-            if os.path.lexists(self._folder / name):
-                (self._folder / name).unlink()
-                removed.append(name)
-        self._written = {name for name in self._written if os.path.lexists(self._folder / name)}
-        self._note()
-        return removed
-
-    def _note(self) -> None:
-        written = {"raw": str(self._raw), "written": sorted(self._written)}
-        write_json(self._home / "written.json", written)
-
-
-def _unfit(subfolder: str) -> str:
-    """Why no file can be named after a subfolder; empty where one can."""
+    home, fix = out / ".casebook-combine", "name another folder, or delete this one"
+    works, mine = home / "work", os.fsencode(raw.resolve())
     try:
-        return "too long" if len((subfolder + REJECTED).encode("utf-8")) > MAX_NAME else ""
-    except UnicodeEncodeError:
-        return "not UTF-8"
+        works.mkdir(parents=True, exist_ok=True)
+        with (home / "raw").open("ab+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.seek(0)
+            if (known := lock.read() or mine) != mine:
+                reason = f"it holds what was combined from {os.fsdecode(known)}"
+                raise CasebookError(reason, file=out, fix=fix)
+            lock.truncate(0)
+            lock.write(mine)
+            # Left by a killed combine, whose workers may still be writing there.
+            shutil.rmtree(works, ignore_errors=True)
+            works.mkdir(exist_ok=True)
+            try:
+                yield Path(tempfile.mkdtemp(dir=works))
+            finally:
+                shutil.rmtree(works, ignore_errors=True)
+    except BlockingIOError as error:
+        reason = "another `casebook combine` writes there now"
+        raise CasebookError(reason, file=out, fix=fix) from error
+    except OSError as error:
+        reason = f"it cannot be written to: {error.strerror}"
+        raise CasebookError(reason, file=error.filename or out, fix=fix) from error
+
+
+def publish(out: Path, subfolder: str, parts: Sequence[tuple[Path, Converted]], work: Path) -> int:
+    """Write a subfolder's outputs from what its files became; returns the first one's size.
+
+    Raises:
+        CasebookError: if a file that combine has not written stands in their place.
+        OSError: if they cannot be written.
+    """
+    places = [out / (subfolder + ending) for ending in ENDINGS]
+    for place in places:
+        if os.path.lexists(place) and not _is_ours(place):
+            reason, fix = "combine has not written this file", "move it, or name another folder"
+            raise CasebookError(reason, file=place, fix=fix)
+    whole = [work / ending for ending in ENDINGS]
+    crc = size = 0
+    with whole[0].open("wb") as records, whole[1].open("wb") as rejects:
+        records.write(_HEADER)
+        for part, done in parts:
+            _move(part, records)
+            _move(Path(f"{part}{REJECTED}"), rejects)
+            crc = isal_zlib.crc32_combine(crc, done.crc, done.text_bytes)
+            size = (size + done.text_bytes) % (1 << 32)
+        records.write(_LAST_BLOCK + crc.to_bytes(4, "little") + size.to_bytes(4, "little"))
+        for file in (records, rejects):
+            file.flush()
+            os.fsync(file.fileno())
+    if whole[1].stat().st_size:
+        whole[1].replace(places[1])
+    else:
+        places[1].unlink(missing_ok=True)
+    return whole[0].replace(places[0]).stat().st_size
+
+
+def remove(out: Path, subfolders: Iterable[str]) -> list[str]:
+    """Remove the outputs of subfolders; returns the names of those that there were."""
+    places = (out / (name + ending) for name in sorted(subfolders) for ending in ENDINGS)
+    ours = list(filter(_is_ours, places))
+    for place in ours:
+        place.unlink()
+    return [place.name for place in ours]
+
+
+def remove_others(out: Path, subfolders: Iterable[str]) -> list[str]:
+    """Remove the outputs of all other subfolders; returns the names of those that there were."""
+    found = ((path.name, ending) for ending in ENDINGS for path in out.glob(f"*{ending}"))
+    return remove(out, {name.removesuffix(ending) for name, ending in found} - set(subfolders))
+
+
+def _is_ours(place: Path) -> bool:
+    try:
+        with place.open("rb") as file:
+            return file.read(len(_HEADER)).startswith((_HEADER, REJECT_START))
+    except OSError:
+        return False
+
+
+def _move(path: Path, file: BinaryIO) -> None:
+    """Write a file behind what another one has, and remove it."""
+    with path.open("rb") as part:
+        shutil.copyfileobj(part, file, 1 << 18)
+    path.unlink()

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import accumulate, islice
 from pathlib import Path
 
-from casebook.combine.folders import RawFile, Subfolder, find_subfolders
-from casebook.combine.outputs import Outputs
-from casebook.combine.segments import join_files, join_parts
-from casebook.combine.tasks import Done, Task
-from casebook.combine.workers import convert_all
+from casebook.combine import outputs
+from casebook.combine.records import Converted
+from casebook.combine.workers import Workers
 from casebook.errors import CasebookError
+from casebook.files import check_file, name_below, status_below, why_unreadable
 
 # As many as memory allows: each holds about 25 MB.
 WORKERS = 2
 # Starting workers takes longer than reading so few bytes.
 SMALL = 8 << 20
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Combined:
-    """An output that was written.
-
-    Attributes:
-        subfolder: the subfolder.
-        files: how many files it has.
-        records: records in the output.
-        rejected: records that cannot be read, which went elsewhere.
-        size_bytes: size of the output.
-    """
+    """An output: its subfolder, files, records, rejected records, and its size in bytes."""
 
     subfolder: str
     files: int
@@ -62,12 +56,20 @@ class CombineReport:
         return 1 if self.failures else 0
 
 
+@dataclass
+class _File:
+    subfolder: str
+    path: Path
+    part: Path
+    done: Converted = field(default_factory=Converted)
+
+
 def combine(
     raw: Path,
     out: Path,
     *,
     skip_bad: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     workers: int | None = None,
 ) -> CombineReport:
     """Write one `<subfolder>.json.gz` for every subfolder of a raw folder.
@@ -79,160 +81,118 @@ def combine(
         out: the folder for outputs; what an earlier combine wrote there is replaced.
         skip_bad: put records that cannot be read into `<subfolder>.rejected.jsonl`. Otherwise the
             first one stops its subfolder, which then has no output.
-        progress: called with the bytes of raw files that were dealt with, and those of all.
-        workers: how many processes read files; by default one for few bytes, else `WORKERS`.
+        progress: called with the bytes of raw files that were read, and those of all.
+        workers: how many processes read files; by default none for few bytes, else `WORKERS`.
 
     Raises:
         CasebookError: if nothing can be combined at all.
     """
-    _check_folders(raw, out)
-    found = find_subfolders(raw)
-    outputs = Outputs(out, raw)
-    with outputs.hold():
-        report = _Run(outputs, found.subfolders, skip_bad, progress).combine(workers)
-        report.removed = outputs.discard_others({folder.name for folder in found.subfolders})
-        report.left_alone = sorted(found.left_alone)
+    if out.resolve().is_relative_to(raw.resolve()):
+        fix = f"name a folder that is not in {raw}"
+        raise CasebookError("the outputs would lie among the raw files", file=out, fix=fix)
+    report = CombineReport()
+    found = _find_files(raw, report.left_alone)
+    with outputs.hold(out, raw) as work:
+        pairs = [(name, path) for name, paths in found.items() for path in paths]
+        files = [_File(*pair, work / str(number)) for number, pair in enumerate(pairs)]
+        with closing(_convert_all(files, raw, skip_bad, progress, workers)) as converted:
+            for name, paths in found.items():
+                try:
+                    done = list(islice(converted, len(paths)))
+                    report.combined.append(_publish(out, name, done, work))
+                except CasebookError as error:
+                    outputs.remove(out, [name])
+                    report.failures.append(error)
+        report.removed = outputs.remove_others(out, found)
     return report
 
 
-def _check_folders(raw: Path, out: Path) -> None:
-    if out.resolve().is_relative_to(raw.resolve()):
-        raise CasebookError(
-            "the outputs would lie among the raw files",
-            file=out,
-            fix=f"name a folder that is not in {raw}",
-        )
+def _convert_all(
+    files: list[_File], raw: Path, skip_bad: bool, progress: Progress | None, workers: int | None
+) -> Generator[_File]:
+    """Have files converted, in order; those behind one that failed in its subfolder are not."""
+    sizes = [file.path.lstat().st_size for file in files]
+    if workers is None:
+        workers = WORKERS if sum(sizes) >= SMALL else 0
+    failed, processes = set[str](), Workers(workers)
+
+    def run(file: _File) -> _File:
+        if file.subfolder not in failed:
+            name = name_below(raw, file.path)
+            refusal = _refusal(file.path, raw)
+            file.done = Converted(failure=refusal)
+            if not refusal:
+                file.done = processes.convert(str(file.path), name, str(file.part), skip_bad)
+            if file.done.failure:
+                failed.add(file.subfolder)
+        return file
+
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        try:
+            for read, file in zip(accumulate(sizes), pool.map(run, files), strict=True):
+                if progress:
+                    progress(read, sum(sizes))
+                yield file
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            processes.end()
 
 
-@dataclass
-class _Job:
-    """A subfolder that is being combined.
+def _refusal(path: Path, raw: Path) -> str | None:
+    """The reason to refuse a file whatever is in it, or None."""
+    try:
+        return check_file(path, status_below(path, raw))
+    except (OSError, RuntimeError) as error:
+        return why_unreadable(error)
 
-    Attributes:
-        subfolder: the subfolder.
-        folder: where its parts are made.
-        sent: how many of its files have been given out to be converted.
-        done: what became of those that are done, by their place among the files.
-        failed: whether it will have no output.
-        is_over: whether it has been dealt with.
+
+def _publish(out: Path, subfolder: str, files: list[_File], work: Path) -> Combined:
+    """Write the outputs of a subfolder.
+
+    Raises:
+        CasebookError: if one of its files could not be converted, or they cannot be written.
     """
+    for file in files:
+        if file.done.failure:
+            record, fix = file.done.record, "correct it, or take it out of the folder"
+            if record is not None:
+                fix = "correct the record, or put such records aside with --skip-bad"
+            raise CasebookError(file.done.failure, file=file.path, record=record, fix=fix)
+    try:
+        size = outputs.publish(out, subfolder, [(file.part, file.done) for file in files], work)
+    except OSError as error:
+        reason, fix = f"its output cannot be written: {error.strerror}", "rename it, or make room"
+        raise CasebookError(reason, file=subfolder, fix=fix) from error
+    records = sum(file.done.records for file in files)
+    rejected = sum(file.done.rejected for file in files)
+    return Combined(subfolder, len(files), records, rejected, size)
 
-    subfolder: Subfolder
-    folder: Path
-    sent: int = 0
-    done: dict[int, Done] = field(default_factory=dict)
-    failed: bool = False
-    is_over: bool = False
 
+def _find_files(raw: Path, left_alone: list[str]) -> dict[str, list[Path]]:
+    """The files of each subfolder and of all folders in it, in byte order."""
 
-class _Run:
-    """One combine.
-
-    Args:
-        outputs: where the outputs go; held.
-        subfolders: what is to be combined.
-        skip_bad: as for `combine`; so is `progress`.
-    """
-
-    def __init__(
-        self,
-        outputs: Outputs,
-        subfolders: list[Subfolder],
-        skip_bad: bool,
-        progress: Callable[[int, int], None] | None,
-    ) -> None:
-        self._outputs, self._skip_bad, self._progress = outputs, skip_bad, progress
-        self._jobs = [
-            _Job(subfolder, outputs.work / str(number))
-            for number, subfolder in enumerate(subfolders)
-        ]
-        self._files = [
-            (job, place, file)
-            for job in self._jobs
-            for place, file in enumerate(job.subfolder.files)
-        ]
-        self._read = [0] * len(self._files)
-        self._all_read, self._all = 0, sum(file.size_bytes for _, _, file in self._files)
-        self._results: dict[str, Combined | CasebookError] = {}
-
-    def combine(self, workers: int | None) -> CombineReport:
-        """Combine every subfolder; takes how many processes read files, as `combine` does."""
-        refused = self._outputs.claim(job.subfolder.name for job in self._jobs)
-        for job in self._jobs:
-            if job.subfolder.name in refused:
-                job.failed = job.is_over = True
-                self._results[job.subfolder.name] = refused[job.subfolder.name]
-            elif bad := next((file for file in job.subfolder.files if file.refusal), None):
-                self._fail(job, bad, Done(0, failure=bad.refusal))
-            elif not job.subfolder.files:
-                self._finish(job)
-        if workers is None:
-            workers = 0 if self._all < SMALL else min(WORKERS, len(self._files))
-        with closing(convert_all(self._tasks(), workers, self._advance)) as all_done:
-            for done in all_done:
-                self._take(done)
-        results = [self._results[job.subfolder.name] for job in self._jobs]
-        return CombineReport(
-            [result for result in results if isinstance(result, Combined)],
-            [result for result in results if isinstance(result, CasebookError)],
-        )
-
-    def _take(self, done: Done) -> None:
-        """Take what became of a file; its subfolder may be finished by it."""
-        job, place, file = self._files[done.number]
-        self._advance(done.number, file.size_bytes)
-        # One that was given out while its subfolder failed comes too late.
-        if not job.is_over:
-            job.done[place] = done
-            job.failed = job.failed or done.failure is not None
-            if len(job.done) == (job.sent if job.failed else len(job.subfolder.files)):
-                self._finish(job)
-
-    def _tasks(self) -> Iterator[Task]:
-        """The files of subfolders that have not failed by now, in order."""
-        for number, (job, place, file) in enumerate(self._files):
-            if not job.failed:
-                job.sent += 1
-                folder = job.folder / str(place)
-                yield Task(number, file.path, file.source_file, folder, self._skip_bad)
-
-    def _advance(self, number: int, size_bytes: int) -> None:
-        """So many more bytes of a file's text were read; of a packed file, more than it has."""
-        more = min(size_bytes, self._files[number][2].size_bytes - self._read[number])
-        self._read[number] += more
-        self._all_read += more
-        if self._progress:
-            self._progress(self._all_read, self._all)
-
-    def _finish(self, job: _Job) -> None:
-        """Write the output of a subfolder whose files are done, or say why there is none."""
-        done = [job.done[place] for place in sorted(job.done)]
-        # The files before one that failed were all given out before it, and are done.
-        if failed := next((one for one in done if one.failure is not None), None):
-            self._fail(job, self._files[failed.number][2], failed)
+    def look(path: Path) -> Iterator[Path]:
+        if not path.is_dir() or path.is_symlink():
+            yield path
             return
-        name = job.subfolder.name
-        job.folder.mkdir(exist_ok=True)
-        output, rejected = job.folder / "output", None
-        size = join_parts([one.part for one in done if one.part], output)
-        if rejects := [one.rejects for one in done if one.rejects]:
-            rejected = job.folder / "rejected"
-            join_files(rejects, rejected)
-        self._outputs.publish(name, output, rejected)
-        counts = sum(one.records for one in done), sum(one.rejected for one in done)
-        self._end(job, Combined(name, len(done), *counts, size))
+        for child in path.iterdir():
+            if child.name.startswith("."):
+                left_alone.append(name_below(raw, child))
+            else:
+                yield from look(child)
 
-    def _fail(self, job: _Job, file: RawFile, done: Done) -> None:
-        """Leave no output for a subfolder, because of one of its files."""
-        fix = "mend it, or take it out of the folder"
-        if done.record is not None:
-            fix = "mend the record, or put such records aside with --skip-bad"
-        self._outputs.discard(job.subfolder.name)
-        error = CasebookError(str(done.failure), file=file.path, record=done.record, fix=fix)
-        self._end(job, error)
-
-    def _end(self, job: _Job, result: Combined | CasebookError) -> None:
-        self._results[job.subfolder.name] = result
-        job.failed, job.is_over = isinstance(result, CasebookError), True
-        shutil.rmtree(job.folder, ignore_errors=True)
-        job.done.clear()
+    found: dict[str, list[Path]] = {}
+    try:
+        for path in sorted(raw.iterdir(), key=os.fsencode):
+            if path.name.startswith(".") or not path.is_dir():
+                left_alone.append(name_below(raw, path))
+            else:
+                found[path.name] = sorted(look(path), key=os.fsencode)
+    except OSError as error:
+        reason, fix = f"the folder cannot be listed: {error.strerror}", "name one that can be read"
+        raise CasebookError(reason, file=error.filename, fix=fix) from error
+    if not found:
+        fix = "put files into RAW_DIR/<subfolder>/"
+        raise CasebookError("it has no subfolders", file=raw, fix=fix)
+    left_alone.sort()
+    return found

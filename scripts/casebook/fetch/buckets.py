@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Container
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def _mirror(
     before, versions = place.known(table).get("files", {}), dict[str, list[Any]]()
     moves, done = [], 0
     for path, facts in sorted(found.items()):
-        name = _name(path.removeprefix(root).lstrip("/"), address)
+        name = _name(path.removeprefix(root).lstrip("/"), versions, address)
         version = next((str(facts[key]) for key in _VERSIONS if facts.get(key)), "")
         versions[name] = [version, facts["size"]]
         target = place.target(table, name)
@@ -89,10 +90,10 @@ def _get(files: AbstractFileSystem, path: str, staged: Path, size: int) -> None:
     part.replace(staged)
 
 
-def _name(name: str, address: Address) -> str:
-    """An object's name, if it can be a path below the table's folder."""
+def _name(name: str, others: Container[str], address: Address) -> str:
+    """An object's name as a path below the table's folder, if it can be one of its own."""
     parts = PurePosixPath(name).parts
-    if not parts or "\0" in name or any(part.startswith(".") for part in parts):
+    if "\0" in name or "/".join(parts) in others or any(p[0] in "./" for p in parts or ["."]):
         raise CasebookError(
             f"the object {name!r} cannot be a file in the raw folder",
             file=address.shown,

@@ -12,7 +12,7 @@ import gzip
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,7 @@ KINDS = ("model", "seed", "source", "exposure", "metric", "semantic_model", "ana
 
 @dataclass(frozen=True)
 class Lineage:
-    """How much of the columns' lineage is known.
-
-    Attributes:
-        columns: how many columns models have.
-        unknown: `model.column` of those without lineage, with the reason.
-    """
+    """How many columns models have; `model.column` of those without lineage, and the reason."""
 
     columns: int
     unknown: tuple[tuple[str, str], ...]
@@ -133,12 +128,14 @@ def _add_tests(nodes: dict[str, Any], manifest: Mapping[str, Any]) -> None:
 
 
 def lineage_of(data: Mapping[str, Any]) -> Lineage:
-    """Which columns of models have no lineage, by what dbdocs found.
-
-    Args:
-        data: `ReportBuilder.build_data`.
-    """
-    found, columns = data["columnLineage"], list(_columns(data))
+    """Which columns of models have no lineage, by what dbdocs found (`build_data`)."""
+    found = data["columnLineage"]
+    columns = [
+        (model, column["name"])
+        for model, node in sorted(data["nodes"].items())
+        if model.startswith("model.")
+        for column in node.get("columns", [])
+    ]
     known = {name.rsplit(".", 1)[0] for name, upstream in found.items() if upstream}
     unknown = tuple(
         (
@@ -151,13 +148,6 @@ def lineage_of(data: Mapping[str, Any]) -> Lineage:
         if not found.get(f"{model}.{column}")
     )
     return Lineage(len(columns), unknown)
-
-
-def _columns(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, node in sorted(data["nodes"].items()):
-        if name.startswith("model."):
-            for column in node.get("columns", []):
-                yield name, column["name"]
 
 
 def bundle(site: Path, data: Mapping[str, Any]) -> str:

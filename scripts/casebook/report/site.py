@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,26 +20,13 @@ DBT_DOCS = "dbt.html"
 MOST_ROWS = 500
 
 
-@dataclass(frozen=True)
-class Site:
-    """What was written.
-
-    Attributes:
-        report: the report page.
-        catalogue: the catalogue, or None where it was not asked for.
-    """
-
-    report: Path
-    catalogue: Path | None
-
-
 def write_site(
     connection: duckdb.DuckDBPyConnection,
     artifacts: Path,
     folder: Path,
     work: Path,
     catalogue: bool = True,
-) -> Site:
+) -> list[Path]:
     """Write the pages.
 
     Args:
@@ -50,6 +36,9 @@ def write_site(
         folder: where the pages go; what else lies there stays.
         work: a folder for temporary files.
         catalogue: whether to write the catalogue and dbt's own docs, too.
+
+    Returns:
+        The report, and the catalogue where it was asked for.
 
     Raises:
         CasebookError: if a plot or the catalogue cannot be made.
@@ -66,7 +55,7 @@ def write_site(
     manifest = json.loads((artifacts / "manifest.json").read_bytes())
     report = folder / "index.html"
     report.write_text(page(connection, manifest, lineage), encoding="utf-8")
-    return Site(report, folder / CATALOGUE if catalogue else None)
+    return [report, folder / CATALOGUE] if catalogue else [report]
 
 
 def page(

@@ -1,0 +1,240 @@
+"""Runs of dbt: in a process of their own, which ends with this one; what they log and found."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from casebook.errors import CasebookError
+from casebook.settings import Settings
+
+SELECTS = {"--select", "-s", "--selector"}
+# Linux ends dbt when this program ends, however that comes about: it asks for it by `prctl`.
+START = (
+    "import ctypes, os, signal, sys; parent = {parent};"
+    " sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, signal.SIGKILL);"
+    " os.getppid() == parent or os._exit(1); {first}"
+    "from dbt.cli.main import cli; cli(prog_name='dbt')"
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model or test that kept a build from being published, or that someone should look at.
+
+    Attributes:
+        name: the model's or test's name.
+        kind: `model`, `test`, `unit_test` or `seed`.
+        message: what dbt says of it, over as many lines as it takes.
+        rows: how many wrong rows a data test found, or None.
+        table: `schema.table` that the wrong rows are stored in, or None.
+    """
+
+    name: str
+    kind: str
+    message: str
+    rows: int | None = None
+    table: str | None = None
+
+
+@dataclass
+class Watcher:
+    """Whom a run of dbt is shown to, while it runs.
+
+    Attributes:
+        verbose: show all that dbt logs, and let it log more into its file.
+        show: is given texts to show: the log, or what macros tell.
+        advance: is told how many nodes are done, and how many there are.
+    """
+
+    verbose: bool = False
+    show: Callable[[str], None] | None = None
+    advance: Callable[[int, int], None] | None = None
+
+
+@dataclass
+class DbtRun:
+    """How a run of dbt ended.
+
+    Attributes:
+        status: its exit status.
+        nodes: how many models, seeds and tests ran, or None where dbt could not run at all.
+        failures: what failed.
+        warnings: tests of severity warn that found something.
+        errors: what dbt says where it could not run.
+    """
+
+    status: int
+    nodes: int | None = None
+    failures: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    errors: list[str] = field(default_factory=list)
+
+    def check(self, fix: str) -> None:
+        """Raise a CasebookError if dbt could not run, or had nothing to run."""
+        if self.nodes is None:
+            said = "\n".join(self.errors) or f"it ended with status {self.status}"
+            raise CasebookError(f"dbt could not run: {said}\nNothing was built.", fix=fix)
+        if self.status == 0 and not self.nodes:
+            raise CasebookError(
+                "the selection names no model: nothing was built",
+                fix="`dbt ls` lists what can be selected",
+            )
+        if self.status != 0 and not self.failures:
+            self.failures = (Problem("dbt", "command", f"dbt ended with status {self.status}"),)
+
+
+def target_folder(settings: Settings) -> Path:
+    """The folder for the artifacts of builds, apart from those of `dbt` by itself.
+
+    Both parse anew where the other has been: the warehouse's path is another.
+    """
+    return settings.project / os.environ.get("DBT_TARGET_PATH", "target") / "build"
+
+
+def with_tests_that_can_run(options: Sequence[str]) -> list[str]:
+    """Options of dbt, such that a selection brings along only tests of what it builds.
+
+    By default dbt also runs tests that compare a selected model with one that was not selected, and
+    so may be older or not there at all.
+    """
+    names = {option.split("=")[0] for option in options}
+    if names & SELECTS and "--indirect-selection" not in names:
+        return [*options, "--indirect-selection", "buildable"]
+    return list(options)
+
+
+def git_revision(project: Path) -> str:
+    """The checked-out commit, with `+changes` where files differ from it; empty without git."""
+    try:
+        commit = _git(project, "rev-parse", "HEAD")
+        changes = _git(project, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit + ("+changes" if changes else "")
+
+
+def _git(project: Path, *arguments: str) -> str:
+    run = subprocess.run(
+        ["git", "-C", str(project), *arguments], capture_output=True, text=True, check=True
+    )
+    return run.stdout.strip()
+
+
+def run_dbt(
+    settings: Settings,
+    arguments: Sequence[str],
+    *,
+    target: Path,
+    environment: Mapping[str, str],
+    watcher: Watcher | None = None,
+    first: str = "",
+    noise: tuple[str, ...] = (),
+) -> DbtRun:
+    """Run dbt in the project's folder.
+
+    Args:
+        settings: where everything is.
+        arguments: dbt's command and options.
+        target: the folder for its artifacts.
+        environment: what it gets beside the settings.
+        watcher: whom to show it to while it runs.
+        first: Python to run before dbt.
+        noise: how lines begin that say nothing, and are no events of dbt's.
+    """
+    watcher = watcher or Watcher()
+    results = target / "run_results.json"
+    results.unlink(missing_ok=True)
+    variables = {
+        **os.environ,
+        **settings.environment,
+        **environment,
+        "DBT_TARGET_PATH": str(target),
+        "DBT_ENV_CUSTOM_ENV_CASEBOOK_GIT_REVISION": git_revision(settings.project),
+    }
+    flags = ["--log-format", "json", "--no-use-colors"]
+    flags += [] if watcher.verbose else ["--log-level-file", "info"]
+    code = START.format(parent=os.getpid(), first=first)
+    # In a group of its own: Ctrl-C reaches this program alone, which ends the group.
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *flags, *arguments],
+        cwd=settings.project,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        try:
+            errors = _follow(process, watcher, tuple(start.encode() for start in noise))
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    run = DbtRun(process.returncode, errors=errors)
+    if results.exists():
+        found = json.loads(results.read_bytes())["results"]
+        run.nodes = len(found)
+        run.failures = _problems(found, "error", "fail", "runtime error")
+        run.warnings = _problems(found, "warn")
+    return run
+
+
+def _follow(
+    process: subprocess.Popen[bytes], watcher: Watcher, noise: tuple[bytes, ...]
+) -> list[str]:
+    """Show what dbt logs, until it ends; returns its messages of errors."""
+    done, errors = 0, []
+    for line in process.stdout or ():
+        event = _event(line)
+        if event is None:
+            if line.strip() and not (noise and line.startswith(noise)):
+                errors.append(line.decode("utf-8", "replace").rstrip())
+            continue
+        info, data = event["info"], event["data"]
+        if {"index", "total", "status"} <= data.keys() and "hook" not in info["msg"]:
+            done += 1
+            if watcher.advance:
+                watcher.advance(done, data["total"])
+        if watcher.show and (watcher.verbose or info["name"] == "JinjaLogInfo"):
+            watcher.show(info["msg"])
+        if info["level"] == "error":
+            errors.append(info["msg"])
+    return errors
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """What dbt logs in a line, or None for lines that it does not write as an event."""
+    if not line.startswith(b"{"):
+        return None
+    try:
+        event: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return event if event.keys() >= {"info", "data"} else None
+
+
+def _problems(results: list[dict[str, Any]], *statuses: str) -> tuple[Problem, ...]:
+    return tuple(map(_problem, (one for one in results if one["status"] in statuses)))
+
+
+def _problem(result: Mapping[str, Any]) -> Problem:
+    kind, _, name, *_ = result["unique_id"].split(".")
+    rows = result.get("failures") if kind == "test" and result["status"] != "error" else None
+    # `"database"."schema"."table"`: the database is the candidate's.
+    relation = (result.get("relation_name") or "").replace('"', "").split(".")
+    return Problem(
+        name=name,
+        kind=kind,
+        message=(result.get("message") or "").strip(),
+        rows=rows,
+        table=".".join(relation[-2:]) if rows else None,
+    )

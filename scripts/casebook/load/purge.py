@@ -1,0 +1,112 @@
+"""Raw is the truth: leaves no trace of what raw files no longer hold, and looks for a text."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from casebook.errors import CasebookError
+from casebook.lake.layout import Lake, encode
+from casebook.lake.purge import purge_lake
+from casebook.load.report import LoadReport, Progress
+from casebook.load.run import load
+from casebook.settings import Settings
+from casebook.sql import connect, quote_name, quote_text
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def purge(settings: Settings, *, progress: Progress | None = None) -> LoadReport:
+    """Load every raw file that has changed, and remove whatever is not of raw files as they are.
+
+    What was replaced goes at once, and so does what was landed of files that are gone. A file that
+    is refused keeps what was landed of it before.
+
+    Args:
+        settings: where the project, the raw files and the lake are.
+        progress: is told how far the load is.
+
+    Returns:
+        What became of each file; nothing may linger where none was refused.
+
+    Raises:
+        CasebookError: as `load`.
+    """
+    report = load(settings, verify=True, allow_shrink=True, progress=progress)
+    entries = [result.entry for result in report.files]
+    try:
+        purge_lake(
+            Lake(settings.lake), {(e.source_name, e.table_name, e.source_file) for e in entries}
+        )
+    except OSError as error:
+        raise CasebookError(
+            f"the lake cannot be written: {error}",
+            file=settings.lake,
+            fix="mend its permissions, then purge again",
+        ) from error
+    return report
+
+
+def find_text(settings: Settings, text: str) -> list[str]:
+    """Where a text stands in the lake and in the warehouse.
+
+    The bytes of every file are searched, free blocks and all, as are the names. What is compressed
+    shows no text in its bytes, so the values of Parquet files and of tables are searched, too.
+
+    Args:
+        settings: where the lake and the warehouse are.
+        text: at least one character, upper and lower case told apart.
+
+    Returns:
+        Paths, with the table where it is one of the warehouse.
+    """
+    import duckdb
+
+    spellings = {text.encode(), json.dumps(text)[1:-1].encode("ascii")}
+    warehouse = settings.warehouse
+    files = sorted(path for path in settings.lake.rglob("*") if path.is_file())
+    files += [p for p in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")) if p.is_file()]
+    found = []
+    with connect(settings.lake / "_tmp" / "find") as connection:
+        for path in files:
+            name = str(path)
+            if text in name or encode(text) in name or _in_bytes(path, spellings):
+                found.append(name)
+            elif path.suffix == ".parquet":
+                try:
+                    if _holds(connection, f"read_parquet({quote_text(path)})", text):
+                        found.append(name)
+                except duckdb.Error:
+                    found.append(f"{name}: cannot be read, so it may be there")
+    if warehouse.is_file():
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            found += [f"{warehouse}: {table}" for table in _in_tables(connection, text)]
+    return found
+
+
+def _in_bytes(path: Path, spellings: set[bytes]) -> bool:
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return any(content.find(spelling) >= 0 for spelling in spellings)
+
+
+def _in_tables(connection: duckdb.DuckDBPyConnection, text: str) -> Iterator[str]:
+    tables = connection.execute("select schema_name, table_name from duckdb_tables() order by all")
+    for schema, name in tables.fetchall():
+        if _holds(connection, f"{quote_name(schema)}.{quote_name(name)}", text):
+            yield f"{schema}.{name}"
+
+
+def _holds(connection: duckdb.DuckDBPyConnection, relation: str, text: str) -> bool:
+    columns = connection.execute(f"describe from {relation}").fetchall()
+    holds = " or ".join(f"contains({quote_name(name)}::varchar, $1)" for name, *_ in columns)
+    return (
+        connection.execute(f"select 1 from {relation} where {holds} limit 1", [text]).fetchone()
+        is not None
+    )
