@@ -291,7 +291,7 @@ def diff_files(before: Path, after: Path) -> Iterator[Comparison]:
         ).fetchall()
         keys = {}
         if any(name == "audit.declarations" for at, name, _ in found if at == "b"):
-            declared = "select schema_name || '.' || table_name, keys from b.audit.declarations"
+            declared = "select relation, keys from b.audit.declarations"
             for name, text in connection.execute(declared).fetchall():
                 keys[name] = min(json.loads(text or "[]"), key=len, default=[])
         sides = {side: {name: names for at, name, names in found if at == side} for side in "ab"}
