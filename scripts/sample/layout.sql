@@ -18,40 +18,21 @@ create macro numbers(base) as table
     select range as n, range % base as slot from range(scaled(base, base));
 create macro repeats() as cast(greatest(1, floor(getvariable('scale'))) as bigint);
 
-create table raws (
-    table_name text,  -- source.table
-    base bigint,  -- how many records the view has at scale 1
-    every bigint,  -- something happens to every so many
-    is_keyed boolean,  -- whether equal records are one
-    has_shared_dirt boolean
+create macro table_of(name) as table from read_csv(
+    getvariable('here') || '/' || name || '.tsv', delim = chr(9), quote = '', escape = ''
 );
-create table files (
-    table_name text,
-    path text,  -- below the table's folder, or of a database below the source's
-    first bigint,  -- the first record in it, at scale 1; in file order
-    options text  -- words: array pretty prefixed ascii python us_dates bom crlf open_end quotes
-    -- semicolon pipe reversed again (delivered once more), and column=name in the header
-);
+-- Each raw table: how many records its view has at scale 1, to which share of them something
+-- happens, whether equal records are one, and whether what happens to records of any table does.
+create table raws as from table_of('raws');
+-- Each file: its path below the table's folder, or of a database below the source's; the first
+-- record in it, at scale 1, in file order; and words: array pretty prefixed ascii python us_dates
+-- bom crlf open_end quotes semicolon pipe reversed again (delivered once more), and column=name.
+create table files as select * replace (coalesce(options, '') as options) from table_of('files');
 -- What happens to records, in turns. A fate is what becomes of the record, or of each item in it;
 -- how it is made unreadable; and when the clean record comes again, in how many records or later,
--- in the last file: `quarantined as short, again later`.
-create table dirt (
-    table_name text,  -- or * for all
-    fate text,
-    reason text,  -- why rejected or left out; of those kept, what is odd about them
-    patch text  -- a JSON merge patch of the record, or a regular expression and its replacement
-);
-insert into dirt select '*', * from (values
-    ('duplicate, again 3', '', ''),
-    ('quarantined as short', '', ''),
-    ('duplicate, again later', '', ''),
-    ('quarantined as bytes, again later', '', ''),
-    ('kept as blank', '', ''),
-    ('quarantined as note', '', ''),
-    ('quarantined as split', '', ''),
-    ('quarantined as quote, again 1', '', ''),
-    ('quarantined as long', '', '')
-);
+-- in the last file: `quarantined as short, again later`. The reason of those kept is what is odd
+-- about them. A patch is a JSON merge patch, or a regular expression `=>` its replacement.
+create table dirt as from table_of('dirt');
 create macro never() as 1000000000000000;  -- so many records later is in the last file
 
 create view stories as
@@ -105,8 +86,8 @@ inner join raws as r on f.table_name = r.table_name;
 
 create macro patched(record, patch) as case
     when coalesce(patch, '') = '' then record
-    when patch like '[%'
-        then regexp_replace(record, cast(patch as json) ->> 0, cast(patch as json) ->> 1)
+    when patch like '% => %'
+        then regexp_replace(record, split_part(patch, ' => ', 1), split_part(patch, ' => ', 2))
     else cast(json_merge_patch(cast(record as json), cast(patch as json)) as text)
 end;
 -- A character that the writer puts the byte E3 in place of, which alone is not UTF-8.

@@ -26,5 +26,5 @@ from (
     select *, unnest(if(copied = 'redelivered', [copied], string_split(outcome, ','))) as each
     from delivered
 )
-where each != ''
+where each != 'nothing'
 group by all;

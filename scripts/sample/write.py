@@ -97,6 +97,7 @@ def write_sample(
     Raises:
         CasebookError: if the scale is not above 0, or the folder holds anything else.
     """
+    tables: dict[str, TableReport] = {}
     with generator(scale, threads) as db:
         found = db.sql("select * from layouts order by table_name, first, path")
         layouts = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
@@ -106,25 +107,25 @@ def write_sample(
         for path in databases:
             path.parent.mkdir(parents=True, exist_ok=True)
             _temporary(path).unlink(missing_ok=True)
-        tables = []
         for number, layout in enumerate(layouts, 1):
-            name = layout["table_name"]
-            if not tables or f"{tables[-1].source}.{tables[-1].table}" != name:
-                db.execute(f"create or replace table told_now as from told('{name}')")
-                tables.append(_report(db, name))
+            if layout["table_name"] not in tables:
+                tables[layout["table_name"]] = _tell(db, layout["table_name"])
             _write_file(out_dir, db, layout)
             if progress:
                 progress(number, len(layouts))
-        for path in databases:
-            _finish_database(path)
-    return SampleReport(out_dir, sum((out_dir / name).stat().st_size for name in names), tables)
+    for path in databases:
+        with _temporary(path).open("r+b") as file:
+            file.seek(96)
+            file.write(SQLITE_VERSION.to_bytes(4, "big"))
+        _temporary(path).replace(path)
+    size_bytes = sum((out_dir / name).stat().st_size for name in names)
+    return SampleReport(out_dir, size_bytes, list(tables.values()))
 
 
 def write_application_sql(path: Path, scale: float = 1.0) -> None:
     """Write the SQL text that fills the film store's application database.
 
-    Its three tables have text columns and no keys, so that the same dirt fits in as in the files:
-    every record that can be read, in file order.
+    Its tables have text columns and no keys, so that the same dirt fits in as in the files.
 
     Args:
         path: the file to write; not below a raw folder, where it would be taken for a delivery.
@@ -144,12 +145,15 @@ def generator(scale: float, threads: int | None = None) -> Iterator[duckdb.DuckD
         if threads:
             db.execute(f"set threads = {threads}")
         db.execute("set variable scale = ?::double", [scale])
+        db.execute("set variable here = ?", [str(HERE)])
         for name in ("layout", *SOURCES):
             db.execute((HERE / f"{name}.sql").read_text(encoding="utf-8"))
         yield db
 
 
-def _report(db: duckdb.DuckDBPyConnection, name: str) -> TableReport:
+def _tell(db: duckdb.DuckDBPyConnection, name: str) -> TableReport:
+    """Make the records of a table's files, and count them."""
+    db.execute(f"create or replace table told_now as from told('{name}')")
     report = TableReport(*name.split("."))
     planted = (HERE / "planted.sql").read_text(encoding="utf-8")
     for outcome, reason, total in db.execute(planted, {"name": name}).fetchall():
@@ -161,9 +165,8 @@ def _report(db: duckdb.DuckDBPyConnection, name: str) -> TableReport:
 
 def _write_file(out_dir: Path, db: duckdb.DuckDBPyConnection, layout: dict) -> None:
     path = out_dir / layout["file"]
-    texts = db.execute(
-        "select text from told_now where file = ? order by position, n, step", [layout["file"]]
-    )
+    ordered = "select text from told_now where file = ? order by position, n, step"
+    texts = db.execute(ordered, [layout["file"]])
     if layout["style"] == "sqlite":
         _write_table(_temporary(path), layout["table_name"].split(".")[1], texts)
         return
@@ -209,21 +212,10 @@ def _write_table(path: Path, table: str, texts: duckdb.DuckDBPyConnection) -> No
         insert = f"insert into {table} values ({', '.join(marks[: len(columns)])})"
         while rows := texts.fetchmany(CHUNK):
             records = [json.loads(text) for (text,) in rows]
-            database.executemany(
-                insert, [[_bound(one.get(column)) for column in columns] for one in records]
-            )
+            values = [[record.get(column) for column in columns] for record in records]
+            encoded = [[_encoded(v) if isinstance(v, str) else v for v in row] for row in values]
+            database.executemany(insert, encoded)
         database.execute("commit")
-
-
-def _bound(value: object) -> object:
-    return _encoded(value) if isinstance(value, str) else value
-
-
-def _finish_database(path: Path) -> None:
-    with _temporary(path).open("r+b") as file:
-        file.seek(96)
-        file.write(SQLITE_VERSION.to_bytes(4, "big"))
-    _temporary(path).replace(path)
 
 
 @contextmanager
@@ -247,12 +239,9 @@ def _temporary(path: Path) -> Path:
 
 def _check_folder(out_dir: Path, names: set[str]) -> None:
     """See that writing a sample destroys nothing but an earlier sample."""
-    if out_dir.exists() and not out_dir.is_dir():
-        raise CasebookError(
-            "this is a file, and a sample is a folder",
-            file=out_dir,
-            fix="name a folder that does not exist yet",
-        )
+    if out_dir.is_file():
+        fix = "name a folder that does not exist yet"
+        raise CasebookError("this is a file, and a sample is a folder", file=out_dir, fix=fix)
     ours = {out_dir / name for name in names}
     ours |= {_temporary(path) for path in ours}
     found = {path for path in out_dir.rglob("*") if path.is_symlink() or not path.is_dir()}
