@@ -289,20 +289,18 @@ def diff_files(before: Path, after: Path) -> Iterator[Comparison]:
             " column_index) from duckdb_columns() where database_name in ('a', 'b')"
             " and not internal and schema_name not like 'raw\\_%' escape '\\' group by all"
         ).fetchall()
+        sides = {side: {name: names for at, name, names in found if at == side} for side in "ab"}
         keys = {}
-        if any(name == "audit.declarations" for at, name, _ in found if at == "b"):
+        if "audit.declarations" in sides["b"]:
             declared = "select relation, keys from b.audit.declarations"
             for name, text in connection.execute(declared).fetchall():
                 keys[name] = min(json.loads(text or "[]"), key=len, default=[])
-        sides = {side: {name: names for at, name, names in found if at == side} for side in "ab"}
-        for name in sorted(sides["a"].keys() | sides["b"].keys()):
-            if name in LEFT_OUT:
-                continue
-            if name not in sides["a"] or name not in sides["b"]:
+        for name in sorted((sides["a"].keys() | sides["b"].keys()) - LEFT_OUT.keys()):
+            if name in sides["a"] and name in sides["b"]:
+                yield _diff(connection, name, sides, keys.get(name, []))
+            else:
                 only = before if name in sides["a"] else after
                 yield Comparison(name, None, (f"only {only} has it",))
-                continue
-            yield _diff(connection, name, sides, keys.get(name, []))
 
 
 def _diff(
@@ -321,22 +319,20 @@ def _diff(
         for column in sides[one][name]
         if column not in sides[other][name]
     ]
-    known = key and set(key) <= set(columns)
-    by = ", ".join(f'"{column}"' for column in (key if known else columns))
-    for where, one, other in (("before", here, there), ("after", there, here)):
-        gone = f"({one}) except all ({other})"
-        if known:
-            gone = f"select * from ({one}) anti join ({other}) using ({by})"
-        ((count,),) = connection.execute(f"select count(*) from ({gone})").fetchall()
-        rows = connection.execute(f"select {by} from ({gone}) order by all limit {SHOWN}")
+    gone, come = f"({here}) except all ({there})", f"({there}) except all ({here})"
+    by, asked = listed, {"only before": gone, "only after": come}
+    if key and set(key) <= set(columns):
+        by = ", ".join(f'"{column}"' for column in key)
+        asked = {
+            "only before": f"{here} anti join b.{name} using ({by})",
+            "only after": f"{there} anti join a.{name} using ({by})",
+            "changed": f"({here} semi join b.{name} using ({by})) except all ({there})",
+        }
+    for what, query in asked.items():
+        ((count,),) = connection.execute(f"select count(*) from ({query})").fetchall()
+        rows = connection.execute(f"select {by} from ({query}) order by all limit {SHOWN}")
         if count:
-            differences.append(f"{count:,} rows only {where}, as {rows.fetchall()}")
-    if known:
-        changed = f"({here} semi join b.{name} using ({by})) except all ({there})"
-        ((count,),) = connection.execute(f"select count(*) from ({changed})").fetchall()
-        rows = connection.execute(f"select {by} from ({changed}) order by all limit {SHOWN}")
-        if count:
-            differences.append(f"{count:,} rows changed, as those of {by} {rows.fetchall()}")
+            differences.append(f"{count:,} rows {what}, as {rows.fetchall()}")
     ((count,),) = connection.execute(f"select count(*) from b.{name}").fetchall()
     return Comparison(name, count, tuple(differences))
 

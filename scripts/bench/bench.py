@@ -49,9 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"\n{section}: {(SECTIONS[section].__doc__ or '').strip()}\n", flush=True)
             lines = found.setdefault(section, [])
             for pair in SECTIONS[section](bench):
-                measured = [_line(pair, rounds, bench)]
-                lines += measured
-                _print(measured[0])
+                lines.append(_line(pair, rounds, bench))
+                _print(lines[-1])
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -80,15 +79,9 @@ def _line(pair: Pair, rounds: int, bench: Bench) -> dict[str, Any]:
     for other in pair.others:
         theirs = _medians(runs[other.side.name])
         ratio = ours["seconds"] / theirs["seconds"]
-        others.append(
-            {
-                "name": other.side.name,
-                **theirs,
-                "ratio": ratio,
-                "bound": other.bound,
-                "verdict": _verdict(ratio <= (other.bound or 0), other.bound, other.least, bench),
-            }
-        )
+        verdict = _verdict(ratio <= (other.bound or 0), other.bound, other.least, bench)
+        bound = {"bound": other.bound, "verdict": verdict}
+        others.append({"name": other.side.name, **theirs, "ratio": ratio, **bound})
     figure = pair.size_bytes / MB / ours["seconds"] if pair.size_bytes else ours["seconds"]
     is_met = figure >= (pair.bound or 0) if pair.size_bytes else figure <= (pair.bound or 0)
     return {

@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-import duckdb
 from inputs import FIRST_DAY, write_votes_of_days
-from measure import MB, PROJECT, BenchError, Run, environment_of, program, remove, run, settle
+from measure import MB, PROJECT, BenchError, environment_of, program, remove, run, settle
 
 MODELS = ("+votes", "weekly_votes", "outlier_weeks", "int_blog__accounting")
 MONTH_VOTES = 5_000_000
@@ -25,12 +24,7 @@ MILLION = 1_000_000
 
 
 class Study:
-    """A lake that grows, and what builds over it took.
-
-    Args:
-        options: of the command line.
-        work: where everything is written.
-    """
+    """A lake that grows, and builds over it."""
 
     def __init__(self, options: argparse.Namespace, work: Path) -> None:
         self.options, self.work = options, work
@@ -65,11 +59,8 @@ class Study:
         before = self.records
         self._deliver(round(self.options.day * MILLION), days=1)
         shutil.move(self.work / "raw" / "blog", side / "raw" / "blog")
-        built = self._build(f"{name}: a day on top", side, engine, memory)
-        if built and engine == "duckdb":
-            self._check(side / "warehouse.db")
         self.records = before
-        return built
+        return self._build(f"{name}: a day on top", side, engine, memory)
 
     def _deliver(self, records: int, days: int) -> None:
         path = self.work / "raw" / "blog" / "votes" / f"month_{self.months:04}.jsonl"
@@ -95,9 +86,16 @@ class Study:
             f" warehouse {_size(side / 'warehouse.db', side / 'spark') / MB:,.0f} MB",
             flush=True,
         )
-        for line in _nodes(side) if not done.failure else [_last_line(done)]:
-            print(f"  {line}", flush=True)
-        return not done.failure
+        if done.failure:
+            lines = done.failure.splitlines()
+            why = [line for line in lines if "Error" in line or "left" in line] or lines
+            print(f"  FAILED: {why[0].strip()[:400]}", flush=True)
+            return False
+        results = json.loads((side / "dbt" / "run_results.json").read_text(encoding="utf-8"))
+        slowest = sorted(results["results"], key=lambda one: -one["execution_time"])[:8]
+        for one in slowest:
+            print(f"  {one['execution_time']:8.1f} s  {one['unique_id']}", flush=True)
+        return True
 
     def _watch(self, side: Path) -> str:
         """Note what DuckDB has spilled; a reason to stop where the disk is nearly full."""
@@ -105,15 +103,6 @@ class Study:
         self.spilled = max(self.spilled, _size(spill))
         free = shutil.disk_usage(self.work).free / 1e9
         return f"the disk has {free:.1f} GB left" if free < self.options.free_gb else ""
-
-    def _check(self, warehouse: Path) -> None:
-        """Fail unless every record that was delivered is accounted for."""
-        with duckdb.connect(str(warehouse), read_only=True) as connection:
-            found = connection.execute(
-                "select sum(items)::bigint from intermediate.int_blog__accounting"
-            ).fetchall()
-        if found != [(self.records,)]:
-            raise BenchError(f"{self.records:,} records were delivered, {found[0][0]:,} counted")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,18 +144,6 @@ def _size(*paths: Path) -> int:
     return size
 
 
-def _nodes(side: Path) -> list[str]:
-    """The slowest models and tests, with their seconds."""
-    results = json.loads((side / "dbt" / "run_results.json").read_text(encoding="utf-8"))["results"]
-    slowest = sorted(results, key=lambda one: -one["execution_time"])[:8]
-    return [f"{one['execution_time']:8.1f} s  {one['unique_id']}" for one in slowest]
-
-
-def _last_line(done: Run) -> str:
-    errors = [line for line in done.failure.splitlines() if "Error" in line or "left" in line]
-    return f"FAILED: {(errors or [done.failure])[0].strip()[:400]}"
-
-
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -191,8 +168,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--free-gb", type=float, default=12.0, help="GB of disk to leave free")
     parser.add_argument("--folder", type=Path, default=PROJECT / "target" / "bench")
     options = parser.parse_args(arguments)
-    options.engine = options.engine or ["duckdb"]
-    options.memory = options.memory or ["4g"]
+    options.engine, options.memory = options.engine or ["duckdb"], options.memory or ["4g"]
     return options
 
 

@@ -244,7 +244,7 @@ def test_two_warehouse_files_are_compared_by_key(tmp_path):
         "s.one": (
             "1 rows only before, as [(3,)]",
             "1 rows only after, as [(4,)]",
-            '1 rows changed, as those of "id" [(2,)]',
+            "1 rows changed, as [(2,)]",
         ),
         "s.same": (),
     }
