@@ -28,7 +28,7 @@ inner join accounting on loaded_files.source_file = accounting.source_file
 left join first_deliveries
     on
         loaded_files.redelivery_of = first_deliveries.source_file
-        and loaded_files.file_hash = first_deliveries.file_hash
+        and loaded_files.content_hash = first_deliveries.content_hash
 where
     (
         loaded_files.redelivery_of is null

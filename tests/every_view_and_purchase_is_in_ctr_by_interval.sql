@@ -1,18 +1,12 @@
 -- STOREFRONT-13, STOREFRONT-14: on each platform that delivers views, the intervals hold all views
--- and all purchases; what is bought elsewhere is counted in left_out_items, and in no interval.
+-- and all purchases; what is viewed or bought elsewhere is counted in left_out_items instead.
 
 {{ config(meta={'rules': ['STOREFRONT-13', 'STOREFRONT-14']}) }}
 
 with
 
-platforms as (
-    select * from {{ ref('platforms') }}
-    where delivers_product_views
-),
-
 viewed as (
     select * from {{ ref('product_views') }}
-    where platform in (select platforms.platform from platforms)
 ),
 
 bought as (
@@ -54,8 +48,8 @@ shown as (
     union all
     select
         kind as platform,
-        0 as product_views,
-        sum(items) as purchases
+        sum(case when table_name = 'product_events' then items else 0 end) as product_views,
+        sum(case when table_name = 'order_items' then items else 0 end) as purchases
     from without_views
     group by kind
 ),

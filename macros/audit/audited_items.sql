@@ -53,6 +53,7 @@
                 "case when rejection_reason is null then 'kept' else 'rejected' end",
             'item': given.get('item', 'cast(null as integer)'),
             'mart': ref(given.mart) if given.get('mart') else none,
+            'mart_name': given.get('mart'),
         }) -%}
     {%- endfor -%}
     {%- do return(tables) -%}

@@ -32,7 +32,8 @@
             {{ counts.models }},
             {{ counts.passed }},
             {{ counts.warned }},
-            {{ counts.failed }}
+            {{ counts.failed }},
+            {{ build_number() }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -48,6 +49,13 @@
         'create table if not exists ' ~ node.schema ~ '.' ~ node.alias
         ~ ' (' ~ columns | join(', ') ~ ')'
     ) -%}
+    {#- And an older one lacks the newer columns, which are the last. -#}
+    {%- set there = adapter.get_columns_in_relation(api.Relation.create(
+        database=node.database, schema=node.schema, identifier=node.alias
+    )) | length -%}
+    {%- for column in columns[there:] -%}
+        {%- do run_query('alter table ' ~ node.schema ~ '.' ~ node.alias ~ ' add column ' ~ column) -%}
+    {%- endfor -%}
 {%- endmacro %}
 
 

@@ -46,6 +46,12 @@
 {%- endmacro %}
 
 
+{% macro an_instant(column, required=false) -%}
+    {%- set time = cast_instant(adapter.quote(column)) -%}
+    {%- do return(field(column, 'a_time', time, required)) -%}
+{%- endmacro %}
+
+
 {% macro a_date(column, required=false) -%}
     {%- do return(field(column, 'a_date', cast_date(adapter.quote(column)), required)) -%}
 {%- endmacro %}

@@ -7,6 +7,7 @@
         'format': 'varchar',
         'size_bytes': 'bigint',
         'file_hash': 'varchar',
+        'content_hash': 'varchar',
         'declaration': 'varchar',
         'state': 'varchar',
         'loaded_at': 'timestamp',

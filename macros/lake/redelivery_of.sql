@@ -1,6 +1,6 @@
 {#-
     Of a raw file whose records have no key: the path, first in file order, under which the same
-    bytes were delivered before within the same folder values; null where it is itself the first.
+    bytes, unpacked, were delivered before within the same folder values; null where it is itself the first.
     A delivery cannot be told from a repetition of it any other way.
 -#}
 {% macro redelivery_of() -%}
@@ -21,7 +21,7 @@
                             source_name,
                             table_name,
                             landed_file is null,
-                            file_hash,
+                            coalesce(content_hash, file_hash),
                             case {{ keyless | join(' ') }} end
                     )
             end,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import duckdb
+import yaml
+from casebook.ask.declared import Endpoint
 from shop import Shop
-from workbench import Workbench, project_with, vote
+from workbench import PROJECT, Workbench, project_with, vote
 
 ODD = 'n°7 "blue, très\\chic"\n\t100% %s {x} \u2028 🛒 \'; drop table movies.companies; --'
 LARGEST = 2**63 - 1
@@ -50,7 +52,6 @@ create table movies.company_genre_year_releases (
     release_year integer,
     release_count bigint
 );
-comment on column movies.genre_year_facts.total_budget is 'The sum of known budgets.';
 
 create schema courses;
 create table courses.courses (course_id bigint, title varchar);
@@ -64,6 +65,51 @@ create macro courses.recommendations_for_user(user_id, threshold := 4.5) as tabl
     where recommendations.user_id = user_id and recommendations.rating > threshold
     order by recommendations.rank;
 """
+
+
+def _declared(name: str) -> tuple[str, str, dict, dict]:
+    """Name, relation, columns and meta of a model, as its YAML declares them."""
+    (path,) = (PROJECT / "models" / "marts").rglob(f"{name}.yml")
+    (model,) = yaml.safe_load(path.read_text())["models"]
+    schema = {"blog": "blog_analysis"}.get(path.parent.name, path.parent.name)
+    about = {column["name"]: column["description"] for column in model["columns"]}
+    return name, f"{schema}.{name}", about, model["config"]["meta"]
+
+
+DECLARED = [
+    _declared(path.stem)
+    for path in sorted((PROJECT / "models" / "marts").rglob("*.yml"))
+    if "        path: /" in path.read_text()
+]
+ENDPOINTS = [
+    Endpoint.model_validate(
+        meta["api"]
+        | {"relation": relation, "is_function": "key" not in meta["api"], "described": {}}
+        | {"parameters": {k: v | {"choices": ()} for k, v in meta["api"]["parameters"].items()}}
+    )
+    for _, relation, _, meta in DECLARED
+]
+
+
+def declare(
+    connection: duckdb.DuckDBPyConnection, name: str, relation: str, about: Mapping, meta: Mapping
+) -> None:
+    """Declare a model in a warehouse, in the place of one of that name."""
+    kind = "table" if "key" in meta["api"] else "table_function"
+    connection.execute("delete from audit.declarations where name = ?", [name])
+    connection.execute(
+        "insert into audit.declarations by name select unnest(?, recursive := true)",
+        [
+            {
+                "name": name,
+                "relation": relation,
+                "materialized": kind,
+                "columns": json.dumps(about),
+                "meta": json.dumps(meta),
+            }
+        ],
+    )
+
 
 GENRES = [
     (0, "(none listed)"),
@@ -117,6 +163,8 @@ def build_marts(root: Path, shop: Shop) -> Workbench:
     with duckdb.connect(str(bench.warehouse)) as connection:
         connection.execute(BY_HAND)
         fill(connection, bench.root)
+        for one in DECLARED:
+            declare(connection, *one)
     return bench
 
 

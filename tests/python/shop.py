@@ -243,7 +243,7 @@ def serving(warehouse: Path, *options: str) -> Iterator[Server]:
     finally:
         if server.process.poll() is None:
             server.stop()
-    assert "Traceback" not in "".join(server.errors)
+    assert "Traceback" not in "".join(server.errors), "".join(server.errors)
 
 
 def _share(purchases: int, views: int) -> str | None:

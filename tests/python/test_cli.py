@@ -229,10 +229,8 @@ def test_rejects_counts_by_file_and_reason_and_shows_the_text(bench: Workbench) 
     bench.write("a.jsonl", [vote(1), vote(2, PostId="@"), vote(3, PostId="@")])
     bench.casebook("build", "-q")
     lines = bench.casebook("rejects").stdout.splitlines()
-    assert lines == [
-        "file,stage,reasons,records",
-        "blog/votes/a.jsonl,rejected,PostId: not_an_integer,2",
-    ]
+    assert lines[0] == "file,stage,reason,records,share,example"
+    assert lines[1].startswith("blog/votes/a.jsonl,rejected,PostId: not_an_integer,2,66.7%,")
     assert bench.casebook("rejects", "blog").stdout.splitlines() == lines
     unknown = bench.casebook("rejects", "blog.other", status=1)
     assert "no source declares blog.other" in unknown.stderr

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
 import sqlite3
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 from casebook.lake.ledger import LedgerEntry
 from casebook.load.discover import Found, RawFile, find_files
@@ -278,3 +282,133 @@ def test_tables_of_a_database_that_breaks_are_kept_and_not_gone(tmp_path: Path) 
     ]
     assert (report.gone, report.exit_status) == ([], 0)
     assert [entry.source_file for entry in shop.lake.entries()] == ["shop/all.db#orders"]
+
+
+SNAPSHOTS = """
+sources:
+  - name: shop
+    config: {meta: {fetch: {database: {env: SHOP_URL}}}}
+    tables:
+      - {name: orders, columns: [{name: Id}, {name: Amount}, {name: Note}]}
+"""
+
+
+def parquet(path: Path, ids: int) -> None:
+    duckdb.execute(f"copy (select i::varchar as Id from range({ids}) t(i)) to '{path}'")
+
+
+def test_a_snapshot_may_shrink_and_its_table_takes_no_other_files(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    shop.declare(SNAPSHOTS)
+    shop.write("a.jsonl", lines({"Id": 1}))
+    database(tmp_path / "raw" / "shop" / "all.db", "orders")
+    assert entries(shop)["shop/orders/a.jsonl"].state == "new"
+    path = shop.folder / "orders.parquet"
+    for ids, state in ((5000, "new"), (3, "amended"), (3, "unchanged")):
+        parquet(path, ids)
+        found = entries(shop)
+        assert (found["shop/orders/orders.parquet"].state, len(shop.landed("orders.parquet"))) == (
+            state,
+            ids,
+        )
+    reason = "its table has a snapshot, shop/orders/orders.parquet, and takes no other files"
+    for name in ("shop/orders/a.jsonl", "shop/all.db#orders"):
+        assert str(found[name].refusal).startswith(reason)
+
+
+ALIASED = """
+sources:
+  - name: shop
+    tables:
+      - {name: orders, columns: [{name: Id}], config: {meta: {aliases: [Order, Sale]}}}
+      - {name: returns, columns: [{name: Id}], config: {meta: {aliases: [Return]}}}
+"""
+
+
+def test_tables_of_a_database_are_found_by_their_aliases(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    shop.declare(ALIASED)
+    database(tmp_path / "raw" / "shop" / "all.db", "SALE", "order", "return", "other")
+    report = shop.load()
+    assert {r.entry.source_file: r.entry.landed for r in report.files} == {
+        "shop/all.db#orders": 1,
+        "shop/all.db#returns": 1,
+    }
+    assert report.undeclared == ["shop/all.db#SALE", "shop/all.db#other"]
+
+
+def zip_of(path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_each_member_of_a_zip_archive_is_a_file_of_its_own(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    members = {
+        "a.jsonl": lines({"Id": 1}, b"x"),
+        "deep/a.csv": b"Id,Note\n2,b\n",
+        "other/a.csv": b"Id,Note\n3,c\n",
+        "é [1].json.gz": gzip.compress(b'[{"Id": 4}]'),
+        "empty/": b"",
+        "__MACOSX/a.jsonl": b"x",
+        ".hidden": b"x",
+        "all.db": b"x",
+        "more.zip": b"x",
+        "a.exe": b"x",
+    }
+    zip_of(shop.folder / "x.zip", members)
+    report = shop.load()
+    name = "shop/orders/x.zip#"
+    assert report.undeclared == [f"{name}.hidden", f"{name}__MACOSX/a.jsonl"]
+    found = {r.entry.source_file.removeprefix(name): r.entry for r in report.files}
+    assert {key: entry.state for key, entry in found.items()} == {
+        "a.exe": "refused",
+        "a.jsonl": "new",
+        "all.db": "refused",
+        "deep/a.csv": "new",
+        "more.zip": "refused",
+        "other/a.csv": "new",
+        "é [1].json.gz": "new",
+    }
+    landed = [shop.landed(f"x.zip#{key}") for key in ("a.jsonl", "deep/a.csv", "other/a.csv")]
+    assert [rows[0][1] for rows in landed] == ["1", "2", "3"]
+    assert shop.landed("x.zip#é [1].json.gz") == [(1, "4", None, None)]
+    first = found["a.jsonl"]
+    assert (first.size_bytes, first.quarantined) == (len(members["a.jsonl"]), 1)
+    assert first.file_hash == hashlib.sha256(members["a.jsonl"]).hexdigest()
+    members["a.jsonl"] += lines({"Id": 5})
+    del members["deep/a.csv"]
+    zip_of(shop.folder / "x.zip", members)
+    report = shop.load()
+    states = {r.entry.source_file.removeprefix(name): r.entry.state for r in report.files}
+    assert (states["a.jsonl"], states["other/a.csv"]) == ("appended", "unchanged")
+    assert [entry.source_file for entry in report.gone] == [f"{name}deep/a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ("cut", "the archive is damaged"),
+        ("flipped", "the archive is damaged"),
+        ("empty", "the archive holds no files"),
+        ("encrypted", "it is encrypted"),
+    ],
+)
+def test_a_zip_archive_that_cannot_be_read_is_refused(
+    tmp_path: Path, damage: str, reason: str
+) -> None:
+    shop = Workshop(tmp_path)
+    path = shop.folder / "x.zip"
+    zip_of(path, {} if damage == "empty" else {"a.jsonl": lines(*({"Id": n} for n in range(999)))})
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        content = content[: len(content) // 2]
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+    elif damage == "encrypted":
+        content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    (result,) = shop.load().files
+    assert str(result.entry.refusal).startswith(reason)
+    assert shop.files_in_lake() == []

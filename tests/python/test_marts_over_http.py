@@ -10,10 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
@@ -21,13 +18,10 @@ from urllib.parse import quote
 import duckdb
 import httpx
 import pytest
-import uvicorn
 import yaml
 from asking import CSV, JSON, NASTY, on_linux, problems
-from casebook.api.app import create_app
-from casebook.ask.offers import OFFERS, WEEK, YEAR, Offer, Parameter
-from marts import LARGEST, ODD, RECOMMENDED, TITLES, as_csv, as_json
-from shop import newest_build, publish, question, serving
+from marts import ENDPOINTS, LARGEST, ODD, RECOMMENDED, TITLES, as_csv, as_json, declare
+from shop import Server, newest_build, publish, question, serving
 from workbench import PROJECT
 
 GENRES, COMPANIES = "/movies/genre-years", "/movies/company-years"
@@ -111,26 +105,6 @@ def sql(built_marts):
 def warehouse(built_marts, tmp_path) -> Path:
     """A warehouse of a test's own."""
     return Path(shutil.copy(built_marts.warehouse, tmp_path / "warehouse.db"))
-
-
-@contextmanager
-def serving_here(warehouse: Path, *offers: Offer) -> Iterator[httpx.Client]:
-    """The API in this process, on a port of the loopback, with other offers than its own."""
-    app = create_app(warehouse, memory="500MB", threads=1, say=lambda _: None, offers=offers)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        until = time.monotonic() + 20
-        while not server.started:
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 # --- Rows
@@ -375,8 +349,8 @@ def test_other_methods_and_formats_get_their_own_errors(client):
     for path in ("/movies", "/recommendations", "/recommendations/1/2", "/outlier_weeks"):
         nothing = client.get(path)
         assert nothing.status_code == 404
-        for offer in OFFERS:
-            assert offer.path in nothing.json()["error"]
+        for endpoint in ENDPOINTS:
+            assert endpoint.path in nothing.json()["error"]
     assert problems(client.get(f"{GENRES}?genreName=%ff"))
 
 
@@ -384,10 +358,11 @@ def test_other_methods_and_formats_get_their_own_errors(client):
 def test_nothing_that_is_sent_becomes_sql(client, built_marts, nasty):
     before = hashlib.sha256(built_marts.warehouse.read_bytes()).hexdigest()
     files = set(built_marts.root.iterdir())
-    for offer in OFFERS:
-        path = offer.path.replace("{user_id}", "1")
-        names = [one.name for one in offer.parameters if not offer.is_in_path(one)]
-        for name in names + ["limit", "offset", "build"] * offer.is_paged:
+    # tests/python/test_serve.py has those that take bodies.
+    for endpoint in (one for one in ENDPOINTS if not one.takes_body):
+        path = endpoint.path.replace("{user_id}", "1")
+        names = [name for name in endpoint.parameters if name not in endpoint.in_path]
+        for name in [*names, "bom"] + ["limit", "offset", "build"] * bool(endpoint.key):
             answer = client.get(path, params={name: nasty})
             if name.endswith("Name") and len(nasty) <= 1000:
                 # That of the fixture is `'`.
@@ -496,18 +471,19 @@ def test_the_tag_changes_with_the_question_the_format_and_the_build(warehouse):
 def test_before_anything_is_published_no_answer_names_a_build(built_marts, tmp_path):
     path = tmp_path / "warehouse.db"
     with serving(path) as server, httpx.Client(base_url=server.url, timeout=60) as client:
-        for offer in OFFERS:
-            answer = client.get(offer.example)
+        for endpoint in ENDPOINTS:
+            answer = client.get(endpoint.example)
             assert answer.status_code == 503
             assert "casebook build" in answer.json()["fix"]
             assert "casebook-build" not in answer.headers
         for address in ("/", "/docs", "/openapi.json", "/nothing"):
             answer = client.get(address)
-            assert answer.status_code == (404 if address == "/nothing" else 200)
+            # Nobody knows which addresses there will be.
+            assert answer.status_code == (503 if address == "/nothing" else 200)
             assert not {"casebook-build", "etag"} & set(answer.headers)
         shutil.copy(built_marts.warehouse, path)
-        for offer in OFFERS:
-            assert client.get(offer.example).status_code == 200
+        for endpoint in ENDPOINTS:
+            assert client.get(endpoint.example).status_code == 200
         assert client.get("/nothing").headers["casebook-build"]
         assert client.get("/").headers["etag"]
 
@@ -533,10 +509,9 @@ def test_a_build_without_a_mart_says_so_and_answers_all_else(warehouse):
         for path in (WEEKS, RELEASES):
             assert client.get(path).status_code == 200
         described = client.get("/openapi.json").json()
-        schemas = described["components"]["schemas"]
-        assert "properties" not in schemas["MoviesCompanyYearsRow"]
-        assert "properties" in schemas["MoviesCompanyGenreYearsRow"]
-        assert set(client.get("/").json()) >= {offer.path for offer in OFFERS}
+        assert "MoviesCompanyYearsRow" not in described["components"]["schemas"]
+        assert "properties" in described["components"]["schemas"]["MoviesCompanyGenreYearsRow"]
+        assert set(client.get("/").json()) >= {endpoint.path for endpoint in ENDPOINTS}
 
 
 def test_every_answer_is_of_the_build_that_it_names(warehouse):
@@ -621,29 +596,47 @@ def test_a_long_answer_is_streamed_and_not_held(large, media):
         assert server.memory("VmHWM") - before < 200_000_000
 
 
-# --- The list of what is offered
+# --- What models declare
 
-WEEKLY_VOTES = Offer(
-    path="/weekly-votes",
-    relation="blog_analysis.weekly_votes",
-    title="Votes by week",
-    row="one row per year and week that has votes",
-    about="Sorted by number of votes, most first.",
-    example="/weekly-votes?year=2020",
-    filters=(
-        Parameter("year", "year", YEAR, "One year.", 2020),
-        Parameter("week", "week_number", WEEK, "One week.", 9),
-    ),
-    key=("year", "week_number"),
-    order=("-vote_count",),
-)
-ODD_TYPES = replace(
-    WEEKLY_VOTES, path="/odd", relation='main.odd "table" here', filters=(), key=("a",), order=()
-)
+WEEKLY_VOTES = {
+    "path": "/weekly-votes",
+    "title": "Votes by week",
+    "row": "one row per year and week that has votes",
+    "about": "Sorted by number of votes, most first.",
+    "example": "/weekly-votes?year=2020",
+    "key": ["year", "week_number"],
+    "order": ["-vote_count"],
+    "parameters": {
+        "year": {"column": "year", "kind": "year", "about": "One year.", "example": 2020},
+        "week": {"column": "week_number", "least": 0, "most": 53, "about": "One week."},
+    },
+}
+ODD_TYPES = WEEKLY_VOTES | {"path": "/odd", "key": ["a"], "order": [], "parameters": {}}
+ODD_TABLE = """
+    create table main."odd ""table"" here" as
+    select
+        1 as a,
+        cast(0.5 as decimal(1, 1)) as "100% %s ""b"" 'c' {d}",
+        cast(-0.5 as decimal(2, 2)) as minus,
+        true as yes,
+        cast(null as boolean) as no,
+        date '2020-02-29' as day,
+        timestamp '2020-02-29 12:00:00.5' as moment,
+        cast('1.5' as double) as inexact,
+        cast(170141183460469231731687303715884105727 as hugeint) as huge,
+        chr(0) || chr(31) as control,
+        ['x', 'y'] as list
+"""
 
 
-def test_a_mart_is_added_by_one_entry_in_the_list(built_marts, sql):
-    with serving_here(built_marts.warehouse, *OFFERS, WEEKLY_VOTES) as client:
+def declared(warehouse: Path, relation: str, api: dict, about: dict | None = None) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        declare(connection, "one", relation, about or {}, {"api": api})
+
+
+def test_a_mart_is_added_by_what_its_model_declares(warehouse, sql):
+    declared(warehouse, "blog_analysis.weekly_votes", WEEKLY_VOTES, {"vote_count": "How many."})
+    with serving(warehouse) as server, httpx.Client(base_url=server.url, timeout=60) as client:
         expected = sql(
             "from blog_analysis.weekly_votes order by vote_count desc, year, week_number"
         )
@@ -661,33 +654,21 @@ def test_a_mart_is_added_by_one_entry_in_the_list(built_marts, sql):
         described = client.get("/openapi.json").json()
         operation = described["paths"]["/weekly-votes"]["get"]
         named = {one["name"] for one in operation["parameters"]}
-        assert named == {"year", "week", "limit", "offset", "build", "If-None-Match"}
+        assert named == {"year", "week", "limit", "offset", "build", "bom", "If-None-Match"}
         row = described["components"]["schemas"]["WeeklyVotesRow"]["properties"]
         assert set(row) == set(expected[0])
-        assert "deviation" in row
+        assert row["vote_count"] == {
+            "type": ["integer", "null"],
+            "description": "How many.",
+            "title": "Vote Count",
+        }
         assert client.get(GENRES).status_code == 200
 
 
 def test_any_column_can_be_shown(warehouse):
-    publish(
-        warehouse,
-        """
-        create table main."odd ""table"" here" as
-        select
-            1 as a,
-            cast(0.5 as decimal(1, 1)) as "100% %s ""b"" 'c' {d}",
-            cast(-0.5 as decimal(2, 2)) as minus,
-            true as yes,
-            cast(null as boolean) as no,
-            date '2020-02-29' as day,
-            timestamp '2020-02-29 12:00:00.5' as moment,
-            cast('1.5' as double) as inexact,
-            cast(170141183460469231731687303715884105727 as hugeint) as huge,
-            chr(0) || chr(31) as control,
-            ['x', 'y'] as list
-        """,
-    )
-    with serving_here(warehouse, ODD_TYPES) as client:
+    publish(warehouse, ODD_TABLE)
+    declared(warehouse, 'main.odd "table" here', ODD_TYPES)
+    with serving(warehouse) as server, httpx.Client(base_url=server.url, timeout=60) as client:
         text = client.get("/odd").text
         assert text == (
             '[{"a":1,"100% %s \\"b\\" \'c\' {d}":0.5,"minus":-0.50,"yes":true,"no":null,'
@@ -706,42 +687,53 @@ def test_any_column_can_be_shown(warehouse):
 
 def test_what_goes_wrong_here_is_said_without_its_reason(warehouse):
     build_id = publish(warehouse, "create view main.broken as select error('a secret') as a")
-    broken = replace(ODD_TYPES, path="/broken", relation="main.broken")
-    with serving_here(warehouse, broken) as client:
+    declared(warehouse, "main.broken", ODD_TYPES | {"path": "/broken"})
+    server = Server(warehouse)
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         answer = client.get("/broken")
         assert (answer.status_code, answer.headers["content-type"]) == (500, JSON)
         assert answer.headers["casebook-build"] == build_id
         assert "secret" not in answer.text
         # The connection is closed after that, and the server is not.
         assert httpx.get(f"{client.base_url}/health").status_code == 200
+    assert server.stop() == 0
+    assert "a secret" in "".join(server.errors)
 
 
-@pytest.mark.parametrize("offer", OFFERS, ids=lambda offer: offer.path)
-def test_an_offer_has_what_it_needs(client, sql, offer):
-    assert offer.row.startswith("one row per ")
-    assert offer.about.endswith(".")
-    answer = client.get(offer.example)
+def test_a_wrong_declaration_is_an_error_that_names_the_model(warehouse):
+    declared(warehouse, "movies.genre_year_facts", ODD_TYPES | {"sorted": "by name"})
+    with serving(warehouse) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+        answer = client.get("/health")
+        assert answer.status_code == 503
+        for text in ("the model one", "config.meta.api", "sorted"):
+            assert text in answer.json()["error"]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
+def test_an_endpoint_has_what_it_needs(client, sql, endpoint):
+    assert endpoint.row.startswith("one row per ")
+    assert endpoint.about.endswith(".")
+    answer = client.get(endpoint.example)
     assert answer.status_code == 200, answer.text
-    assert offer.example.split("?")[0].startswith(offer.path.split("{")[0])
-    if offer.is_paged:
+    assert endpoint.example.split("?")[0].startswith(endpoint.path.split("{")[0])
+    if endpoint.key:
         # Every key can be asked for, by its name too where it has one.
-        columns = set(client.get(offer.path, params={"limit": 1}).json()[0])
-        names = {key.removesuffix("_id") + "_name" for key in offer.key if key.endswith("_id")}
-        assert {one.column for one in offer.filters} == {*offer.key, *(names & columns)}
-        key = ", ".join(f'"{name}"' for name in offer.key)
-        counts = f"select count(*), count(distinct ({key})) from {offer.relation}"
+        columns = set(client.get(endpoint.path, params={"limit": 1}).json()[0])
+        names = {key.removesuffix("_id") + "_name" for key in endpoint.key if key.endswith("_id")}
+        compared = {one.column for one in endpoint.parameters.values()}
+        assert compared == {*endpoint.key, *(names & columns)}
+        key = ", ".join(f'"{name}"' for name in endpoint.key)
+        counts = f"select count(*), count(distinct ({key})) from {endpoint.relation}"
         ((rows, keys),) = sql(counts)[1]
         assert rows == keys
 
 
 @pytest.mark.parametrize(
-    "relation", sorted(offer.relation for offer in OFFERS if offer.relation.startswith("movies."))
+    "relation", sorted(one.relation for one in ENDPOINTS if one.relation.startswith("movies."))
 )
 def test_the_marts_made_by_hand_have_the_columns_of_the_contracts(sql, relation):
     schema, name = relation.split(".")
     contract = PROJECT / "models" / "marts" / schema / f"{name}.yml"
-    if not contract.exists():
-        pytest.skip(f"there is no {contract.relative_to(PROJECT)} yet")
     (model,) = yaml.safe_load(contract.read_text())["models"]
     wanted = [(column["name"], column["data_type"]) for column in model["columns"]]
     found = sql(
@@ -755,24 +747,25 @@ def test_the_marts_made_by_hand_have_the_columns_of_the_contracts(sql, relation)
 
 def test_the_description_has_the_columns_and_parameters_of_the_marts(client):
     described = client.get("/openapi.json").json()
-    for offer in OFFERS:
-        operation = described["paths"][offer.path]["get"]
+    for endpoint in ENDPOINTS:
+        operation = described["paths"][endpoint.path]["get"]
         named = {one["name"]: one for one in operation["parameters"]}
-        paging = {"limit", "offset", "build"} if offer.is_paged else set()
-        assert set(named) == {p.name for p in offer.parameters} | paging | {"If-None-Match"}
-        path = offer.path.replace("{user_id}", str(named.get("user_id", {}).get("example")))
-        for one in named.values():
-            if one["in"] == "query" and "example" in one:
-                asked = client.get(path, params={one["name"]: one["example"]})
-                assert asked.status_code == 200, asked.text
+        paging = {"limit", "offset", "build"} if endpoint.key else set()
+        assert set(named) == {*endpoint.parameters, *paging, "bom", "If-None-Match"}
+        path = endpoint.path.replace("{user_id}", str(named.get("user_id", {}).get("example")))
+        examples = {n: one["example"] for n, one in named.items() if "example" in one}
+        examples.pop("user_id", None)
+        for sent in [{name: value} for name, value in examples.items()]:
+            asked = client.get(path, params=examples if endpoint.takes_body else sent)
+            assert asked.status_code == 200, asked.text
         content = operation["responses"]["200"]["content"]
         name = content[JSON]["schema"]["items"]["$ref"].split("/")[-1]
         row = described["components"]["schemas"][name]["properties"]
-        shown = client.get(path, headers={"accept": CSV}).text.splitlines()[0]
+        shown = client.get(endpoint.example, headers={"accept": CSV}).text.splitlines()[0]
         assert ",".join(row) == shown
     row = described["components"]["schemas"]["MoviesGenreYearsRow"]["properties"]
-    assert row["total_budget"]["description"] == "The sum of known budgets."
-    assert row["genre_id"]["type"] == "integer"
+    assert "doc('total_budget')" in row["total_budget"]["description"]
+    assert row["genre_id"]["type"] == ["integer", "null"]
     assert row["average_budget"]["type"] == ["number", "null"]
 
 
@@ -796,7 +789,7 @@ def test_schemathesis_finds_no_way_to_break_the_description(server, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{3 + len(OFFERS)} selected / {3 + len(OFFERS)} total" in done.stdout
+    assert f"{2 + len(ENDPOINTS)} selected / {2 + len(ENDPOINTS)} total" in done.stdout
 
 
 def test_many_questions_at_once_get_their_own_answers(client, sql):

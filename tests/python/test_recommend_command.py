@@ -61,7 +61,7 @@ def test_an_id_below_zero_is_not_an_option(built_marts):
         (("1", "--threshold", "x"), ("--threshold", "'x'", "0 to 5")),
         (("1", "--threshold", ""), ("--threshold", "0 to 5")),
         (("1", "--threshold", "5.1"), ("--threshold", "5.1", "0 to 5")),
-        (("1", "--threshold", "4.1234567"), ("--threshold", "six decimals")),
+        (("1", "--threshold", "4.1234567"), ("--threshold", "6 decimals")),
         (("1", "--threshold", "1e0"), ("--threshold", "1e0")),
     ],
 )

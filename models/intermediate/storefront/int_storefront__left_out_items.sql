@@ -4,7 +4,10 @@ with
 
 events as (
     select * from {{ ref('int_storefront__product_event_records') }}
-    where other_kind is not null
+),
+
+platforms as (
+    select * from {{ ref('platforms') }}
 ),
 
 order_items as (
@@ -19,6 +22,19 @@ left_out as (
         other_kind as kind,
         'left_out' as counted_as
     from events
+    where outcome = 'left_out'
+    union all
+    select
+        events.source_file,
+        'product_events' as table_name,
+        'platform_without_views' as reason,
+        coalesce(platforms.platform, events.platform) as kind,
+        events.outcome as counted_as
+    from events
+    left join platforms on {{ lowered('events.platform') }} = platforms.device
+    where
+        events.outcome = 'kept'
+        and not coalesce(platforms.delivers_product_views, false)
     union all
     select
         source_file,

@@ -102,7 +102,9 @@ select
     rejection_reason,
     case
         when message_rejection_reason is not null then rejected_message
+        {%- if var('keep_raw_text') %}
         when rejection_reason is not null then {{ json_element('events', 'source_item') }}
+        {%- endif %}
     end as rejected_text,
     case
         when rejection_reason is not null then 'rejected'

@@ -4,6 +4,7 @@
     materialized='incremental',
     incremental_strategy='append',
     full_refresh=false,
+    on_schema_change='append_new_columns',
 ) }}
 
 select
@@ -17,5 +18,6 @@ select
     cast(null as integer) as models_built,
     cast(null as integer) as tests_passed,
     cast(null as integer) as tests_warned,
-    cast(null as integer) as tests_failed
+    cast(null as integer) as tests_failed,
+    cast(null as {{ type_bigint() }}) as build_number
 where false

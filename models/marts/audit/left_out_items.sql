@@ -26,5 +26,6 @@ select
     reason,
     kind,
     counted_as,
-    items
+    items,
+    {{ build_number() }} as build_number
 from left_out

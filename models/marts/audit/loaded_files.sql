@@ -21,5 +21,7 @@ select
     {{ join_list('columns_ignored') }} as columns_ignored,
     landed_file,
     redelivery_of,
-    refusal
+    refusal,
+    coalesce(content_hash, file_hash) as content_hash,
+    {{ build_number() }} as build_number
 from ledger

@@ -23,8 +23,12 @@ unreadable as (
         ledger.table_name,
         'quarantined' as stage,
         concat_ws(': ', quarantined.reason_code, quarantined.message) as reasons,
-        quarantined.raw_text,
-        quarantined.first_line
+        {{ 'quarantined.raw_text' if var('keep_raw_text')
+            else 'cast(null as ' ~ type_string() ~ ')' }} as raw_text,
+        quarantined.first_line,
+        quarantined.reason_code,
+        quarantined.message,
+        {{ build_number() }} as build_number
     from quarantined
     inner join ledger on quarantined.source_file = ledger.source_file
 ),
@@ -39,7 +43,10 @@ unacceptable as (
         'rejected' as stage,
         reasons,
         raw_text,
-        cast(null as bigint) as first_line
+        cast(null as bigint) as first_line,
+        reasons as reason_code,
+        cast(null as {{ type_string() }}) as message,
+        {{ build_number() }} as build_number
     from rejected
 )
 

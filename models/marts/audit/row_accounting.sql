@@ -47,7 +47,8 @@ select
     cast(
         case when ledger.redelivery_of is null then 0 else ledger.landed end as bigint
     ) as redelivered,
-    cast(coalesce(accounting.kept, 0) as bigint) as kept
+    cast(coalesce(accounting.kept, 0) as bigint) as kept,
+    {{ build_number() }} as build_number
 from ledger
 left join accounting
     on

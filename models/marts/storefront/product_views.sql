@@ -21,18 +21,23 @@ events as (
     {% if is_incremental() -%}
         and source_file in {{ pending_files() }}
     {%- endif %}
+),
+
+platforms as (
+    select * from {{ ref('platforms') }}
 )
 
 select
-    viewed_at,
-    platform,
-    product_id,
-    actual_price,
-    source_file,
-    source_record,
-    source_item,
-    loaded_at,
-    cast(date_trunc('month', viewed_at) as date) as viewed_month
+    events.viewed_at,
+    coalesce(platforms.platform, events.platform) as platform,
+    events.product_id,
+    events.actual_price,
+    events.source_file,
+    events.source_record,
+    events.source_item,
+    events.loaded_at,
+    cast(date_trunc('month', events.viewed_at) as date) as viewed_month
 from events
+left join platforms on {{ lowered('events.platform') }} = platforms.device
 -- A time range reads only its own part of the table, and of a partition of it.
-order by viewed_month, viewed_at
+order by viewed_month, events.viewed_at

@@ -1,9 +1,11 @@
 -- Grain: one row per landed message of product events.
 
+{#- A number is read as a double, which would round a time that has many digits. -#}
+{%- set texts = text_numbers('events', 'timestamp_unixtime_ms') %}
 {%- set fields = {
     'events': field('events'),
     'event_list': field(
-        'events', 'a_list', json_structs('events', product_event_fields()), required=true
+        'events', 'a_list', json_structs(texts, product_event_fields()), required=true
     ),
 } %}
 

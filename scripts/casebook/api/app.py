@@ -1,411 +1,326 @@
-"""The HTTP API: `/ctr`, an address for each offer, `/health`, and their description."""
+"""The HTTP API over one build: FastAPI, over the endpoints that its models declare."""
 
-from __future__ import annotations
-
-import contextlib
-import hashlib
-import itertools
-import json
-import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import inspect
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import anyio
-import anyio.to_thread
 import duckdb
-from fastapi import FastAPI, Request, Response
+import fastapi_offline
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi import Path as InPath
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import StreamingResponse
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Match, Route
 
 from casebook import __version__
-from casebook.api import description
-from casebook.api.answers import encode, error_body
-from casebook.api.pages import page_headers
-from casebook.api.published import BUILD, Build, Lease, Published
-from casebook.api.requests import (
-    CSV,
-    JSON,
-    LARGEST_BODY,
-    NotAJsonObjectError,
-    choose_format,
-    read_body,
-    read_query,
+from casebook.api.messages import CSV, JSON, check_names, error_body, json_text, read_object
+from casebook.api.published import Build
+from casebook.api.rows import answer, cached, is_known
+from casebook.api.turns import BusyError, Turns
+from casebook.ask.declared import Endpoint
+from casebook.ask.parameters import (
+    MOST_ROWS,
+    InvalidRequestError,
+    all_parameters,
+    fitting,
+    problems_of,
+    read_values,
+    request_model,
+    value_type,
 )
-from casebook.ask import ctr
-from casebook.ask.offers import OFFERS, Offer, Question, read_question
-from casebook.ask.parameters import BadQuestionError
-from casebook.ask.query import BATCH, Column, Query, Row
 from casebook.errors import CasebookError
 
-# Questions that are worked on at the same time; others wait for their turn. More than there are
-# cores would only be in each other's way.
-AT_ONCE = max(2, os.cpu_count() or 1)
-# Where a request keeps the id of the build that it is answered from.
-SERVED = "casebook.build_id"
+ABOUT = """\
+Answers from the warehouse that Casebook published last.
 
-# What a client wants of a build: the query that answers it and, where it has pages, the question.
-Read = Callable[[Lease], tuple[Query, Question | None]]
+A build that is published while the server runs is served from the next request on. Every answer
+names the build that it is from in the header `Casebook-Build`, and its `ETag` begins with the same.
+"""
+FORMATS = f"""\
+The answer is JSON, or CSV with `Accept: {CSV}`; numbers are written as the warehouse has them. Long
+answers are streamed."""
+PAGES = f"""\
+Without `limit`, which may be {MOST_ROWS:,}, all rows are sent. With it the header `Link` leads to
+the first, the previous and the next page. `Casebook-Total-Rows` counts the rows of all pages. Pages
+neither overlap nor leave gaps as long as they are from the same build, which `build` sees to."""
+INDEX = {
+    "/health": "Which build is served",
+    "/docs": "What may be requested, as a page",
+    "/openapi.json": "What may be requested, as OpenAPI",
+}
+TEXT: dict[str, Any] = {"schema": {"type": "string"}}
+HEADERS = {"Casebook-Build": {"description": "The build that answers, as in audit.builds."} | TEXT}
+CACHED = HEADERS | {"ETag": {"description": "To be sent back as If-None-Match."} | TEXT}
+PAGED = CACHED | {
+    "Casebook-Total-Rows": {"description": "How many rows there are on all pages."} | TEXT,
+    "Link": {"description": "The first, the previous and the next page, with `limit`."} | TEXT,
+}
+Known = Annotated[
+    str, Header(alias="If-None-Match", description="ETags of answers that the client has.")
+]
 
 
-def create_app(
-    warehouse: Path,
-    *,
-    memory: str,
-    threads: int,
-    say: Callable[[str], None],
-    offers: Sequence[Offer] = OFFERS,
-) -> ASGIApp:
-    """The API over a warehouse file, which need not be there yet.
+class Problem(BaseModel):
+    """A parameter that is wrong, what was sent, if anything, and what is expected."""
+
+    parameter: str
+    sent: Any
+    expected: str
+
+
+class Error(BaseModel):
+    """What is wrong, with which parameters, and what to do about it."""
+
+    error: str
+    problems: list[Problem] = []
+    fix: str = ""
+
+
+class Health(BaseModel):
+    """The build that is served, when it was published, in UTC, and the rows of its marts."""
+
+    build_id: str
+    published_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    rows_per_mart: dict[str, int]
+
+
+WRONG = {
+    400: "Something is missing, malformed, unknown or sent twice.",
+    406: "The client takes neither of the two formats.",
+    409: "The page would be from another build than the one that was named.",
+    413: "The body is too long.",
+    415: "The body is not sent as JSON.",
+    503: "Nothing that could answer is published, or it would take too long, or too much memory.",
+}
+ERRORS: dict[int, dict[str, Any]] = {
+    status: {"model": Error, "description": about, "headers": HEADERS}
+    for status, about in WRONG.items()
+}
+NOT_CHANGED = {304: {"description": "The client has this answer already.", "headers": CACHED}}
+
+
+def create_app(build: Build | None, unavailable: CasebookError | None, turns: Turns) -> FastAPI:
+    """The API over a build, which it finds in the state of each request, too.
 
     Args:
-        warehouse: the published DuckDB file.
-        memory: how much DuckDB may hold, such as `1GB`.
-        threads: how many threads one query may use.
-        say: takes a line about something that an operator should know.
-        offers: the marts that can be asked besides `/ctr`.
+        build: what is published; None where nothing is.
+        unavailable: why nothing is.
+        turns: who may use the warehouse.
     """
-    published = Published(warehouse, memory, threads, say)
-    turns = anyio.CapacityLimiter(AT_ONCE)
-
-    async def answer(request: Request, read: Read) -> Response:
-        return await anyio.to_thread.run_sync(_answer, published, request, read, limiter=turns)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        published.close()
-
-    app = FastAPI(
-        title="Casebook",
-        version=__version__,
-        description=description.ABOUT,
-        lifespan=lifespan,
-        openapi_url=None,
-        exception_handlers={
-            HTTPException: _http_error,
-            BadQuestionError: _bad_question,
-            NotAJsonObjectError: _bad_body,
-            CasebookError: _unavailable,
-            duckdb.OutOfMemoryException: _too_much,
-            Exception: _broken,
-        },
-    )
-
-    def get(path: str, handler: Callable[..., Any], **described: object) -> None:
-        app.get(path, **described)(handler)
-        app.head(path, include_in_schema=False)(handler)
-
-    async def get_ctr(request: Request) -> Response:
-        return await answer(request, _rates(lambda: read_query(request.scope["query_string"])))
-
-    async def post_ctr(request: Request) -> Response:
-        body = await _body(request)
-
-        def given() -> dict[str, object]:
-            if request.scope["query_string"]:
-                raise HTTPException(400, "POST takes parameters in the body, not in the address")
-            return read_body(body)
-
-        return await answer(request, _rates(given))
-
-    get("/ctr", get_ctr, **description.CTR_GET)
-    app.post("/ctr", **description.CTR_POST)(post_ctr)
-
-    def get_offer(offer: Offer) -> None:
-        async def get_rows(request: Request) -> Response:
-            return await answer(request, _rows(offer, request))
-
-        get(offer.path, get_rows, **description.of_offer(offer))
-
-    for offer in offers:
-        get_offer(offer)
-
-    async def health(request: Request) -> Response:
-        return await run_in_threadpool(_health, published, request)
-
-    get("/health", health, **description.HEALTH)
-
-    def get_page(path: str, media: str, write: Callable[[Lease | None], str]) -> None:
-        async def page(request: Request) -> Response:
-            return await run_in_threadpool(_page, published, request, media, write)
-
-        get(path, page, include_in_schema=False)
-
-    def index(_: Lease | None) -> str:
-        return _json_text(description.index(offers))
-
-    def openapi(lease: Lease | None) -> str:
-        platforms = lease.build.platforms if lease else None
-        columns = {offer: _columns(lease, offer) for offer in offers}
-        return _json_text(description.complete(app.openapi(), platforms, columns))
-
-    def docs(_: Lease | None) -> str:
-        page = get_swagger_ui_html(openapi_url="openapi.json", title="Casebook")
-        return bytes(page.body).decode()
-
-    get_page("/", JSON, index)
-    get_page("/openapi.json", JSON, openapi)
-    get_page("/docs", "text/html", docs)
-    return NamesItsBuild(app, published)
+    app = FastAPI(title="Casebook", version=__version__, description=ABOUT, openapi_url=None)
+    endpoints = build.endpoints if build else {}
+    for endpoint in endpoints.values():
+        _add(app, endpoint, build, turns)
+    index = {path: endpoint.title for path, endpoint in endpoints.items()} | INDEX
+    _add_pages(app, index, endpoints)
+    _add_handlers(app, unavailable, index)
+    return app
 
 
-class NamesItsBuild:
-    """Puts the id of a build into the header of every answer.
-
-    It is the build that the answer was made from and, where no build was needed for an answer, the
-    one that is published now. Where none is published there is no such header.
-    """
-
-    def __init__(self, app: ASGIApp, published: Published) -> None:
-        self._app, self._published = app, published
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, and name the build."""
-
-        async def named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                build_id = scope.get(SERVED) or await run_in_threadpool(self._build_id)
-                if build_id:
-                    MutableHeaders(scope=message)["Casebook-Build"] = build_id
-            await send(message)
-
-        await self._app(scope, receive, named)
-
-    def _build_id(self) -> str | None:
-        try:
-            with self._published.lease() as lease:
-                return lease.build.build_id
-        except CasebookError:
-            return None
-
-
-class StreamedAnswer(StreamingResponse):
-    """An answer that is sent while it is worked out; holds its build until it is sent."""
-
-    def __init__(
-        self, pieces: Iterator[bytes], lease: Lease, media: str, headers: dict[str, str]
-    ) -> None:
-        super().__init__(iterate_in_threadpool(pieces), media_type=media, headers=headers)
-        self._lease = lease
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, and give the build back however that ends."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._lease.release()
-
-
-def _lease(published: Published, request: Request) -> Lease:
-    """The published build, which the answer to a request is now to be from."""
-    lease = published.lease()
-    request.scope[SERVED] = lease.build.build_id
-    return lease
-
-
-def _rates(given: Callable[[], dict[str, object]]) -> Read:
-    """Reads a question for click-through rates."""
-
-    def read(lease: Lease) -> tuple[Query, None]:
-        if lease.build.platforms is None:
-            raise CasebookError("the published build has no storefront.ctr", fix=BUILD)
-        return ctr.read_question(given(), lease.build.platforms).query, None
-
-    return read
-
-
-def _rows(offer: Offer, request: Request) -> Read:
-    """Reads a question for rows of an offer."""
-
-    def read(lease: Lease) -> tuple[Query, Question | None]:
-        columns = lease.columns(offer)
-        given = read_query(request.scope["query_string"], request.path_params)
-        question = read_question(offer, given)
-        if question.build not in (None, lease.build.build_id):
-            raise HTTPException(
-                409,
-                "another build is published now, which Casebook-Build names; leave out offset and"
-                " build, and begin with its first page",
-            )
-        return question.query(columns), question if offer.is_paged else None
-
-    return read
-
-
-def _answer(published: Published, request: Request, read: Read) -> Response:
-    """The answer to a question for rows."""
-    media = choose_format(request.headers.get("accept", ""))
-    if media is None:
-        raise HTTPException(406, f"the answer is {JSON} or {CSV}; the header Accept takes neither")
-    lease = _lease(published, request)
-    is_streamed = False
-    try:
-        query, paged = read(lease)
-        headers = {
-            "Cache-Control": "no-cache",
-            "ETag": _tag(lease.build, f"{query.rows_sql} {query.parameters} {media}"),
-            "Vary": "Accept",
-        }
-        if _is_known(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        # The first rows are fetched at once, so that what goes wrong goes wrong before the answer
-        # begins.
-        ask = query.objects if media == JSON else query.texts
-        batches = ask(lease.cursor())
-        first = next(batches, []) if request.method != "HEAD" else None
-        if paged:
-            total = _total(lease, paged, first)
-            headers |= page_headers(paged, total, request.scope["path"])
-        if first is None:
-            return _without_length(Response(media_type=media, headers=headers))
-        pieces = encode(query, itertools.chain([first] if first else [], batches), media)
-        is_streamed = len(first) == BATCH
-        if is_streamed:
-            return StreamedAnswer(pieces, lease, media, headers)
-        return Response(b"".join(pieces), media_type=media, headers=headers)
-    finally:
-        if not is_streamed:
-            lease.release()
-
-
-def _total(lease: Lease, question: Question, first: Sequence[Row] | None) -> int:
-    """How many rows there are on all pages; counted only where the first do not tell."""
-    if first is not None and len(first) < min(question.limit or BATCH, BATCH):
-        is_end = bool(first) or not question.offset
-        if is_end:
-            return question.offset + len(first)
-    return question.all_pages(lease.columns(question.offer)).count(lease.cursor())
-
-
-def _health(published: Published, request: Request) -> Response:
-    with _lease(published, request) as lease:
-        build = lease.build
-    body = {
-        "build_id": build.build_id,
-        "published_at": build.published_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "rows_per_mart": build.rows_per_mart,
+def _add(app: FastAPI, endpoint: Endpoint, build: Build | None, turns: Turns) -> None:
+    """The operations of an endpoint."""
+    columns = build.columns[endpoint.path] if build else ()
+    row: Any = dict[str, Any]
+    if not isinstance(columns, CasebookError):
+        fields: dict[str, Any] = {}
+        for column in columns:
+            schema = {"type": [column.json_type, "null"], "description": column.comment}
+            type_ = Annotated[Any, WithJsonSchema(schema)]
+            fields[f"field_{len(fields)}"] = (type_, Field(alias=column.name))
+        row = create_model(f"{endpoint.name}Row", __config__=ConfigDict(extra="forbid"), **fields)
+    rows = {
+        "model": list[row],
+        "description": f"O{endpoint.row[1:]}.",
+        "headers": PAGED if endpoint.key else CACHED,
+        "content": {CSV: TEXT},
     }
-    return _whole(request, build, JSON, _json_text(body))
+    about = [f"{endpoint.row[0].upper()}{endpoint.row[1:]}. {endpoint.about}", FORMATS]
+    described: dict[str, Any] = {
+        "summary": endpoint.title,
+        "description": "\n\n".join([*about, PAGES] if endpoint.key else about),
+        "response_model": None,
+    }
+    known = NOT_CHANGED | {n: ERRORS[n] for n in (400, 406, *([409] if endpoint.key else []), 503)}
+    app.get(
+        endpoint.path,
+        operation_id=f"get{endpoint.name}",
+        responses={200: rows, **known},
+        dependencies=[Depends(_check_names)],
+        **described,
+    )(_get(endpoint, turns))
+    if endpoint.takes_body:
+        model = request_model(endpoint, all_parameters(endpoint), is_body=True)
+        content = {JSON: {"schema": model.model_json_schema()}}
+        app.post(
+            endpoint.path,
+            operation_id=f"post{endpoint.name}",
+            responses={200: rows, **{n: ERRORS[n] for n in (400, 406, 413, 415, 503)}},
+            openapi_extra={"requestBody": {"required": True, "content": content}},
+            **described,
+        )(_post(endpoint, turns, model))
 
 
-def _page(
-    published: Published, request: Request, media: str, write: Callable[[Lease | None], str]
-) -> Response:
-    """A page about the API, which is there before anything is published, too."""
-    try:
-        lease = _lease(published, request)
-    except CasebookError:
-        return _whole(request, None, media, write(None))
-    with lease:
-        return _whole(request, lease.build, media, write(lease))
+def _get(endpoint: Endpoint, turns: Turns) -> Callable[..., Awaitable[Response]]:
+    """The function of an endpoint, typed after what it declares."""
+    named = [name for name in all_parameters(endpoint) if name not in endpoint.in_path]
+    model = request_model(endpoint, named)
+
+    async def rows(request: Request, given: BaseModel, known: str, **path: object) -> Response:
+        values = fitting(endpoint, given.model_dump(by_alias=True) | path)
+        return await answer(turns, request, endpoint, values, known)
+
+    types: dict[str, Any] = {"request": Request, "given": Annotated[model, Query()]}
+    for name in endpoint.in_path:
+        one = endpoint.parameters[name]
+        types[name] = Annotated[value_type(one), InPath(description=one.about)]
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=type_)
+        for name, type_ in types.items()
+    ]
+    known = inspect.Parameter("known", inspect.Parameter.KEYWORD_ONLY, default="", annotation=Known)
+    rows.__dict__ |= {
+        "endpoint": endpoint,
+        "__signature__": inspect.Signature([*parameters, known]),
+    }
+    return rows
 
 
-def _columns(lease: Lease | None, offer: Offer) -> tuple[Column, ...] | None:
-    """The columns of an offer; None where the build cannot answer it."""
-    try:
-        return lease.columns(offer) if lease else None
-    except CasebookError:
-        return None
+def _post(
+    endpoint: Endpoint, turns: Turns, model: type[BaseModel]
+) -> Callable[..., Awaitable[Response]]:
+    async def rows(request: Request) -> Response:
+        if request.scope["query_string"]:
+            raise HTTPException(400, "POST takes parameters in the body, not in the address")
+        values = read_values(endpoint, await read_object(request), model)
+        return await answer(turns, request, endpoint, values)
+
+    return rows
 
 
-def _whole(request: Request, build: Build | None, media: str, text: str) -> Response:
+async def _check_names(request: Request) -> None:
+    check_names(request.scope["query_string"], request.path_params)
+
+
+def _add_pages(app: FastAPI, index: dict[str, str], endpoints: dict[str, Endpoint]) -> None:
+    """What tells about the API; it is there before anything is published, too."""
+
+    @app.get(
+        "/health",
+        summary=INDEX["/health"],
+        operation_id="getHealth",
+        response_model=Health,
+        responses={200: {"headers": CACHED}, **NOT_CHANGED, 503: ERRORS[503]},
+    )
+    async def health(request: Request, known: Known = "") -> Response:
+        build: Build | None = request.state.build
+        if build is None:
+            raise HTTPException(503)
+        body = {
+            "build_id": build.build_id,
+            "published_at": build.published_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "rows_per_mart": build.rows_per_mart,
+        }
+        return _page(request, json_text(body), JSON, known)
+
+    @app.get("/", include_in_schema=False)
+    async def addresses(request: Request, known: Known = "") -> Response:
+        return _page(request, json_text(index), JSON, known)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi(request: Request, known: Known = "") -> Response:
+        described = app.openapi()
+        for path, operations in described["paths"].items():
+            taken = all_parameters(endpoints[path]) if path in endpoints else {}
+            for operation in operations.values():
+                # FastAPI describes its own form of a 400, which the handler below turns into ours.
+                operation["responses"].pop("422", None)
+                for one in operation.get("parameters", ()):
+                    if one["name"] in taken and taken[one["name"]].example is not None:
+                        one["example"] = taken[one["name"]].example
+        return _page(request, json_text(described), JSON, known)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request, known: Known = "") -> Response:
+        files = "docs/files"
+        page = get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title="Casebook",
+            swagger_js_url=f"{files}/swagger-ui-bundle.js",
+            swagger_css_url=f"{files}/swagger-ui.css",
+            swagger_favicon_url=f"{files}/favicon.png",
+        )
+        return _page(request, bytes(page.body).decode(), "text/html", known)
+
+    static = Path(fastapi_offline.__file__).parent / "static"
+    app.mount("/docs/files", StaticFiles(directory=static))
+
+
+def _page(request: Request, text: str, media: str, known: str) -> Response:
     """An answer that is sent as a whole, and again only where it has changed."""
-    headers = {"Cache-Control": "no-cache"}
-    if build:
-        headers["ETag"] = _tag(build, f"{request.scope['path']} {text}")
-        if _is_known(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
+    headers = cached(request, f"{request.url.path} {text}")
+    if is_known(headers, known):
+        return Response(status_code=304, headers=headers)
     return Response(text, media_type=media, headers=headers)
 
 
-def _without_length(answer: Response) -> Response:
-    """The headers of an answer that was not worked out: how long it is nobody knows."""
-    del answer.headers["content-length"]
-    return answer
+def _add_handlers(app: FastAPI, unavailable: CasebookError | None, index: dict[str, str]) -> None:
+    """Errors, all in one form."""
+
+    def on(error: type[Exception]) -> Callable[[Any], Any]:
+        return app.exception_handler(error)
+
+    @on(InvalidRequestError)
+    async def invalid(_: Request, error: InvalidRequestError) -> Response:
+        names = dict.fromkeys(one.parameter[:40] for one in error.problems[:20])
+        return failed(400, f"wrong or missing: {', '.join(names)}", error.problems)
+
+    @on(RequestValidationError)
+    async def invalid_for_fastapi(request: Request, error: RequestValidationError) -> Response:
+        problems = problems_of(error.errors(), request.scope["endpoint"].endpoint)
+        return await invalid(request, InvalidRequestError(problems))
+
+    @on(CasebookError)
+    async def not_there(_: Request, error: CasebookError) -> Response:
+        reason = f"{error.file}: {error.reason}" if error.file else error.reason
+        return failed(503, reason, fix=error.fix)
+
+    @on(BusyError)
+    async def busy(_: Request, error: BusyError) -> Response:
+        return failed(503, str(error), fix="ask for less, or again later")
+
+    @on(duckdb.OutOfMemoryException)
+    async def too_much(_: Request, error: duckdb.Error) -> Response:
+        fix = "ask for less: a shorter range, one key, a page; or serve with more --memory"
+        return failed(503, "not enough memory for this answer", fix=fix)
+
+    @on(Exception)
+    async def broken(_: Request, error: Exception) -> Response:
+        return failed(500, "something went wrong here; the server's log says what")
+
+    @on(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        if unavailable and error.status_code in (404, 503):
+            # Nobody knows which addresses there will be.
+            return await not_there(request, unavailable)
+        if error.status_code == 404:
+            return failed(404, f"there is no such address; there are {', '.join(index)}")
+        if error.status_code == 405:
+            methods = {"HEAD"}
+            for route in app.routes:
+                if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+                    methods |= route.methods or set()
+            allowed = ", ".join(sorted(methods))
+            answered = failed(405, f"{request.method} is not possible here; {allowed} are")
+            answered.headers["Allow"] = allowed
+            return answered
+        return failed(error.status_code, str(error.detail))
 
 
-def _tag(build: Build, answer: str) -> str:
-    """The ETag of an answer: the build that it is from, and what tells it from others."""
-    text = f"{__version__} {build.version} {answer}"
-    return f'"{build.build_id}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
-
-
-def _is_known(request: Request, tag: str) -> bool:
-    """Whether the client has the answer already, and said so."""
-    if request.method not in ("GET", "HEAD"):
-        return False
-    known = request.headers.get("if-none-match", "").split(",")
-    return any(one.strip().removeprefix("W/") in (tag, "*") for one in known)
-
-
-async def _body(request: Request) -> bytes:
-    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media != JSON:
-        raise HTTPException(415, f"the body is to be sent with Content-Type: {JSON}")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST_BODY:
-            raise HTTPException(413, f"the body is longer than {LARGEST_BODY:,} bytes")
-    return bytes(body)
-
-
-def _json_text(body: object) -> str:
-    # What a client sent may hold halves of characters; these alone are escaped.
-    text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
-    return text.encode(errors="backslashreplace").decode()
-
-
-def _json(body: object, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(_json_text(body), status, headers, JSON)
-
-
-def _bad_question(_: Request, error: BadQuestionError) -> Response:
-    names = ", ".join(dict.fromkeys(problem.parameter[:40] for problem in error.problems))
-    return _json(error_body(f"wrong or missing: {names}", error.problems), 400)
-
-
-def _bad_body(_: Request, error: NotAJsonObjectError) -> Response:
-    return _json(error_body(str(error), fix="send an object with the names of /openapi.json"), 400)
-
-
-def _unavailable(_: Request, error: CasebookError) -> Response:
-    reason = f"{error.file}: {error.reason}" if error.file else error.reason
-    return _json(error_body(reason, fix=error.fix or ""), 503, {"Retry-After": "10"})
-
-
-def _too_much(_: Request, error: duckdb.Error) -> Response:
-    fix = "ask for less: a shorter range, one key, a page; or serve with more --memory"
-    return _json(error_body("not enough memory for this answer", fix=fix), 503)
-
-
-def _broken(_: Request, error: Exception) -> Response:
-    return _json(error_body("something went wrong here; the server's log says what"), 500)
-
-
-def _http_error(request: Request, error: HTTPException) -> Response:
-    headers = dict(error.headers or {})
-    reason = str(error.detail)
-    if error.status_code == 404:
-        paths = dict.fromkeys(route.path for route in request.app.routes)
-        reason = f"there is no such address; there are {', '.join(paths)}"
-    if error.status_code == 405:
-        allowed = _methods(request)
-        headers["Allow"] = ", ".join(allowed)
-        reason = f"{request.method} is not possible here; {', '.join(allowed)} are"
-    return _json(error_body(reason), error.status_code, headers)
-
-
-def _methods(request: Request) -> list[str]:
-    """The methods of an address, whichever route has them."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods or set()
-    return sorted(found)
+def failed(status: int, reason: str, problems: Any = (), fix: str | None = None) -> Response:  # noqa: ANN401
+    """An error as it is sent."""
+    headers = {"Retry-After": "10"} if status == 503 else {}
+    return Response(json_text(error_body(reason, problems, fix)), status, headers, JSON)

@@ -6,12 +6,24 @@ import errno
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import uvicorn
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
-from casebook.api.app import create_app
+from casebook.api.connections import (
+    BACKLOG,
+    SEND_BUFFER,
+    BoundedProtocol,
+    BoundedServer,
+    Connections,
+)
+from casebook.api.front import Front, Trust
+from casebook.api.published import Published
+from casebook.api.turns import Turns
 from casebook.errors import CasebookError
 
 # Answers that are being sent may take so long to end after a stop.
@@ -25,7 +37,10 @@ def serve(
     port: int,
     *,
     memory: str,
+    seconds: float,
     log: bool,
+    trust: Trust,
+    origins: Sequence[str],
     started: Callable[[str], None],
     say: Callable[[str], None],
 ) -> None:
@@ -36,29 +51,46 @@ def serve(
         host: the address or name to listen on.
         port: the port; 0 takes a free one.
         memory: how much DuckDB may hold, such as `1GB`.
+        seconds: how long an answer may take until its first rows are there.
         log: write a line for each request.
+        trust: what clients are believed.
+        origins: the sites whose pages may read answers.
         started: takes the server's address, once it can be asked.
         say: takes a line about something that an operator should know.
 
     Raises:
         CasebookError: if the port or the address cannot be had.
     """
-    threads = min(MOST_THREADS, os.cpu_count() or 1)
-    app = create_app(warehouse, memory=memory, threads=threads, say=say)
+    published = Published(warehouse, memory, min(MOST_THREADS, os.cpu_count() or 1), say)
+    app: ASGIApp = Front(published, Turns(seconds), trust)
+    if origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=origins,
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=["Content-Type", "If-None-Match"],
+            expose_headers=["Casebook-Build", "Casebook-Total-Rows", "ETag", "Link"],
+        )
     with _listen(host, port) as listener:
         address, port = listener.getsockname()[:2]
         started(f"http://{f'[{address}]' if ':' in address else address}:{port}")
         config = uvicorn.Config(
             app,
+            http=partial(BoundedProtocol, Connections(say)),  # type: ignore[arg-type]
+            ws="none",
+            lifespan="off",
+            backlog=BACKLOG,
             access_log=log,
-            log_level="info" if log else "warning",
+            log_level="info" if log else "error",
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         # uvicorn raises the signal once more after it has stopped; to be stopped is no failure.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        uvicorn.Server(config).run(sockets=[listener])
+        BoundedServer(config).run(sockets=[listener])
+    published.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -70,6 +102,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             listener.bind(address)
             listener.listen()
         except OSError:

@@ -1,4 +1,4 @@
-"""A question as SQL with bound values, and its answer, some thousand rows at a time."""
+"""A request as SQL with bound values, and its answer, some thousand rows at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from casebook.sql import quote_name, quote_text
 
@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 BATCH = 5_000
 
-WHOLE_NUMBERS = {
-    f"{sign}{size}"
-    for sign in ("", "U")
-    for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-}
+WHOLE_NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\([0-9]+,0\)")
 DECIMAL = re.compile(r"DECIMAL\(([0-9]+),([0-9]+)\)")
 
 Row = tuple[str | None, ...]
@@ -27,40 +23,20 @@ Row = tuple[str | None, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of an answer.
-
-    Attributes:
-        name: its name, which is that in the answer.
-        type_name: its type, as DuckDB spells it.
-        comment: its description; empty where there is none.
-        is_required: whether it is never null.
-    """
+    """A column of an answer: its name, its type as DuckDB spells it, and its description."""
 
     name: str
     type_name: str
     comment: str = ""
-    is_required: bool = False
 
     @property
-    def is_whole_number(self) -> bool:
-        """Whether it holds whole numbers, of any length."""
-        parts = DECIMAL.fullmatch(self.type_name)
-        return self.type_name in WHOLE_NUMBERS or (parts is not None and parts[2] == "0")
-
-    @property
-    def is_decimal(self) -> bool:
-        """Whether it holds decimal numbers."""
-        return DECIMAL.fullmatch(self.type_name) is not None
-
-    @property
-    def is_boolean(self) -> bool:
-        """Whether it holds true and false."""
-        return self.type_name == "BOOLEAN"
-
-    @property
-    def is_literal(self) -> bool:
-        """Whether JSON writes its values without quotes; a double, which marts lack, is a text."""
-        return self.is_whole_number or self.is_decimal or self.is_boolean
+    def json_type(self) -> str:
+        """The type of its values in JSON; a double, which marts lack, is a text."""
+        if WHOLE_NUMBER.fullmatch(self.type_name):
+            return "integer"
+        if DECIMAL.fullmatch(self.type_name):
+            return "number"
+        return "boolean" if self.type_name == "BOOLEAN" else "string"
 
     @property
     def text_sql(self) -> str:
@@ -78,37 +54,36 @@ class Column:
     @property
     def json_sql(self) -> str:
         """The SQL of its values as JSON."""
-        shown = self.text_sql if self.is_literal else f"to_json({self.text_sql})"
-        return f"coalesce({shown}, 'null')"
+        is_text = self.json_type == "string"
+        return f"coalesce({f'to_json({self.text_sql})' if is_text else self.text_sql}, 'null')"
 
 
 @dataclass(frozen=True)
 class Query:
-    """A question as it is put to the warehouse.
+    """A request as it is put to the warehouse.
 
     Attributes:
         columns: what it gives of each row.
-        rows_sql: where the rows come from: SQL that begins with `from … as answer`. There is
-            nothing in it that came from outside.
+        rows_sql: where the rows come from, `from … as answer`; nothing in it came from outside.
         parameters: what came from outside, to be bound by name.
+        page_sql: how rows are sorted, and which of them are on the page.
+        paging: what is bound in `page_sql`.
     """
 
     columns: tuple[Column, ...]
     rows_sql: str
-    parameters: Mapping[str, object]
+    parameters: Mapping[str, Any]
+    page_sql: str = ""
+    paging: Mapping[str, Any] | None = None
 
     def texts(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
-        """The rows as texts, up to 5,000 at a time.
-
-        The connection is busy until the last are fetched.
-        """
-        shown = ", ".join(column.text_sql for column in self.columns)
-        return self._fetch(connection, shown)
+        """The rows as texts, up to 5,000 at a time; the connection is busy until the last."""
+        return self._fetch(connection, ", ".join(column.text_sql for column in self.columns))
 
     def objects(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
         """The rows as JSON, one text each, up to 5,000 at a time.
 
-        DuckDB writes them, as Python would take longer than the question itself.
+        DuckDB writes them, as Python would take longer than the query itself.
         """
         before, parts = "{", []
         for column in self.columns:
@@ -118,11 +93,12 @@ class Query:
         return self._fetch(connection, f"concat({', '.join(parts)}, '}}')")
 
     def count(self, connection: duckdb.DuckDBPyConnection) -> int:
-        """How many rows there are."""
+        """How many rows there are on all pages."""
         found = connection.execute(f"select count(*) {self.rows_sql}", dict(self.parameters))
-        return found.fetchone()[0]
+        return int(found.fetchall()[0][0])
 
     def _fetch(self, connection: duckdb.DuckDBPyConnection, shown: str) -> Iterator[list[Row]]:
-        answer = connection.execute(f"select {shown} {self.rows_sql}", dict(self.parameters))
+        bound = {**self.parameters, **(self.paging or {})}
+        answer = connection.execute(f"select {shown} {self.rows_sql}{self.page_sql}", bound)
         while rows := answer.fetchmany(BATCH):
             yield rows

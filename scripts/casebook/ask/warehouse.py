@@ -82,15 +82,10 @@ def rows_per_mart(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return json.loads(last[0]) if last else {}
 
 
-def outlier_weeks(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, int]]:
-    """`blog_analysis.outlier_weeks`: year, week number and votes, earliest first."""
-    return connection.execute("from blog_analysis.outlier_weeks").fetchall()
-
-
 def rejects(
     connection: duckdb.DuckDBPyConnection, table: str | None = None, file: str | None = None
-) -> list[tuple[str, str, str, int]]:
-    """How many records were quarantined or rejected, by file, stage and reasons.
+) -> list[tuple[str, str, str, int, float | None, str]]:
+    """How many records were quarantined or rejected, by file, stage and reason.
 
     Args:
         connection: to the warehouse.
@@ -98,17 +93,33 @@ def rejects(
         file: the raw file to look at; all of them by default.
 
     Returns:
-        Rows of source file, stage (`quarantined` or `rejected`), reasons, number of records.
+        Rows of source file, stage (`quarantined` or `rejected`), reason code, number of records,
+        their share of the file's records from 0 to 1, and an example: the message of the first
+        that was quarantined, or how the first that was rejected begins.
     """
     return connection.execute(
         """
-        select source_file, stage, reasons, count(*)
+        select
+            source_file,
+            stage,
+            case when stage = 'quarantined' then split_part(reasons, ': ', 1) else reasons end
+                as reason,
+            count(*),
+            count(distinct source_record) / any_value(loaded_files.records),
+            coalesce(arg_min(
+                case
+                    when stage = 'quarantined' then substr(reasons, strpos(reasons, ': ') + 2)
+                    else left(raw_text, 80)
+                end,
+                source_record
+            ), '')
         from audit.rejected_rows
+        left join audit.loaded_files using (source_file, source_name, table_name)
         where
             ($1 is null or $1 in (source_name, source_name || '.' || table_name))
             and ($2 is null or $2 = source_file)
-        group by all
-        order by source_file, stage, count(*) desc, reasons
+        group by source_file, stage, reason
+        order by source_file, stage, count(*) desc, reason
         """,
         [table, file],
     ).fetchall()

@@ -48,7 +48,7 @@ def summaries(
     """
     declared = connection.execute(
         "select relation, meta -> 'summary' from audit.declarations"
-        " where meta -> 'summary' is not null order by name"
+        " where (meta -> 'summary') is not null order by name"
     ).fetchall()
     found = [(mart, Summary(**json.loads(summary))) for mart, summary in declared]
     for mart, one in sorted(found, key=lambda pair: pair[1].place):

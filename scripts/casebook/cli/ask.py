@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,27 +11,12 @@ from casebook.cli.build import print_failures
 from casebook.cli.options import Lake, Raw, Warehouse
 from casebook.cli.printing import cell, out, print_rows
 from casebook.errors import CasebookError
-from casebook.settings import find_settings
-
-if TYPE_CHECKING:
-    import duckdb
-
-    from casebook.ask.parameters import BadQuestionError
-    from casebook.ask.query import Query
-
-CTR_ARGUMENTS = {
-    "startTimestamp": "START",
-    "endTimestamp": "END",
-    "aggregation": "MINUTES",
-    "product": "--product",
-    "platform": "--platform",
-}
-RECOMMEND_ARGUMENTS = {"user_id": "USER_ID", "threshold": "--threshold"}
+from casebook.settings import Settings, find_settings
 
 
 def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) -> None:
     """Recreate blog_analysis.outlier_weeks and print it; does not ingest."""
-    from casebook.ask.warehouse import has_table, open_warehouse, outlier_weeks
+    from casebook.ask.warehouse import has_table, open_warehouse
     from casebook.build.publish import build as build_warehouse
 
     settings = find_settings(raw, lake, warehouse, published=True)
@@ -50,8 +34,7 @@ def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) ->
     if not result.published:
         print_failures(result)
         raise typer.Exit(1)
-    with open_warehouse(settings.warehouse) as connection:
-        print_rows(["Year", "WeekNumber", "VoteCount"], outlier_weeks(connection))
+    _print_answer(settings, "/outlier-weeks", {}, {})
 
 
 def trace(
@@ -104,11 +87,6 @@ def ctr(
     warehouse: Warehouse = None,
 ) -> None:
     """Print the click-through rate of each product by interval and platform."""
-    from casebook.ask.ctr import has_click_through_rates, platforms_with_views, read_question
-    from casebook.ask.parameters import BadQuestionError
-    from casebook.ask.warehouse import open_warehouse
-
-    settings = find_settings(warehouse=warehouse, published=True)
     given = {
         "startTimestamp": start,
         "endTimestamp": end,
@@ -116,18 +94,8 @@ def ctr(
         "product": product,
         "platform": platform,
     }
-    with open_warehouse(settings.warehouse) as connection:
-        if not has_click_through_rates(connection):
-            raise CasebookError(
-                "there is no table function storefront.ctr",
-                file=settings.warehouse,
-                fix="run `casebook build`",
-            )
-        try:
-            question = read_question(given, platforms_with_views(connection))
-        except BadQuestionError as error:
-            raise _wrong_usage(error, CTR_ARGUMENTS) from error
-        _print_answer(connection, question.query)
+    shown = {"startTimestamp": "START", "endTimestamp": "END", "aggregation": "MINUTES"}
+    _print_answer(find_settings(warehouse=warehouse, published=True), "/ctr", given, shown)
 
 
 def recommend(
@@ -139,27 +107,50 @@ def recommend(
     warehouse: Warehouse = None,
 ) -> None:
     """Print the courses that are recommended to a user, best first."""
-    from casebook.ask.offers import RECOMMENDATIONS, find_columns, read_question
-    from casebook.ask.parameters import BadQuestionError
+    _print_answer(
+        find_settings(warehouse=warehouse, published=True),
+        "/recommendations/{user_id}",
+        {"user_id": user_id, "threshold": threshold},
+        {"user_id": "USER_ID"},
+    )
+
+
+def _print_answer(
+    settings: Settings, path: str, given: dict[str, str | None], shown: dict[str, str]
+) -> None:
+    """Print the rows that an endpoint answers.
+
+    Args:
+        settings: where the warehouse is.
+        path: the endpoint's address.
+        given: values by the names of parameters; None is the same as not given.
+        shown: what parameters that are no options are called on the command line.
+    """
+    from casebook.ask.declared import BUILD, read_endpoints
+    from casebook.ask.parameters import (
+        InvalidRequestError,
+        all_parameters,
+        read_values,
+        request_model,
+    )
+    from casebook.ask.selection import find_columns, select
     from casebook.ask.warehouse import open_warehouse
 
-    settings = find_settings(warehouse=warehouse, published=True)
     with open_warehouse(settings.warehouse) as connection:
-        columns = find_columns(connection, RECOMMENDATIONS, settings.warehouse)
+        endpoint = read_endpoints(connection).get(path)
+        if endpoint is None:
+            reason = f"the published build declares no {path}"
+            raise CasebookError(reason, file=settings.warehouse, fix=BUILD)
+        columns = find_columns(connection, endpoint, settings.warehouse)
+        sent = {name: value for name, value in given.items() if value is not None}
         try:
-            question = read_question(RECOMMENDATIONS, {"user_id": user_id, "threshold": threshold})
-        except BadQuestionError as error:
-            raise _wrong_usage(error, RECOMMEND_ARGUMENTS) from error
-        _print_answer(connection, question.query(columns))
-
-
-def _wrong_usage(error: BadQuestionError, arguments: Mapping[str, str]) -> typer.BadParameter:
-    """What to say of the first argument that is wrong, by its name on the command line."""
-    problem = error.problems[0]
-    said = f"{problem.sent!r}; expected: {problem.expected}"
-    return typer.BadParameter(said, param_hint=arguments[problem.parameter])
-
-
-def _print_answer(connection: duckdb.DuckDBPyConnection, query: Query) -> None:
-    rows = ([*map(cell, row)] for batch in query.texts(connection) for row in batch)
-    print_rows([column.name for column in query.columns], rows)
+            model = request_model(endpoint, all_parameters(endpoint))
+            query = select(endpoint, read_values(endpoint, sent, model), columns)
+        except InvalidRequestError as error:
+            problem = error.problems[0]
+            raise typer.BadParameter(
+                f"{problem.sent!r}; expected: {problem.expected}",
+                param_hint=shown.get(problem.parameter, f"--{problem.parameter}"),
+            ) from error
+        rows = ([*map(cell, row)] for batch in query.texts(connection) for row in batch)
+        print_rows([column.name for column in columns], rows)

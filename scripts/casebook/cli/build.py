@@ -162,9 +162,9 @@ def _print_summary(settings: Settings) -> None:
         out.print(f"\n[bold]{heading}[/]:")
         print_rows(columns, (tuple(map(cell, row)) for row in rows))
     if rejected:
-        total = sum(number for *_, number in rejected)
+        total = sum(row[3] for row in rejected)
         reasons = Counter[tuple[str, str]]()
-        for _, stage, reason, number in rejected:
+        for _, stage, reason, number, *_ in rejected:
             reasons[stage, reason] += number
         out.print(f"\n[bold]{total:,} records were quarantined or rejected[/], most often:")
         print_rows(

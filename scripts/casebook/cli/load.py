@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Verify, Warehouse
 from casebook.cli.printing import digits, err, out, print_places, print_rows
 from casebook.errors import CasebookError
+from casebook.files import escaped
 from casebook.settings import Settings, find_settings, lake_of
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def load_tables(
         )
     for result in report.refused:
         err.print("[red]refused[/] ", end="")
-        err.print(f"{result.entry.source_file}: {result.entry.refusal}", markup=False)
+        err.print(escaped(f"{result.entry.source_file}: {result.entry.refusal}"), markup=False)
     if not quiet:
         _print_load(report)
     return report.exit_status
@@ -153,13 +153,18 @@ def load_tables(
 
 def _print_load(report: LoadReport) -> None:
     for result in report.files:
+        file = result.entry.source_file
+        lines = [f"landed again: {file}: {result.repaired}"] if result.repaired else []
+        if result.is_landed:
+            lines += [f"note: {file}: {note}" for note in result.entry.notes]
         if result.is_landed and result.entry.columns_ignored:
-            ignored = ", ".join(result.entry.columns_ignored)
-            out.print(f"ignored in {result.entry.source_file}: {ignored}", markup=False)
+            lines.append(f"ignored in {file}: {', '.join(result.entry.columns_ignored)}")
+        for line in lines:
+            out.print(escaped(line), markup=False)
     for name in report.undeclared:
-        out.print(f"not declared by any source: {name}", markup=False)
+        out.print(escaped(f"not declared by any source: {name}"), markup=False)
     for entry in report.gone:
-        out.print(f"gone, but kept in the lake: {entry.source_file}", markup=False)
+        out.print(escaped(f"gone, but kept in the lake: {entry.source_file}"), markup=False)
     rows = [
         (
             name,
@@ -198,30 +203,61 @@ def _print_quarantine(
     settings: Settings, tables: list[str], file: str | None, with_text: bool
 ) -> None:
     from casebook.lake.layout import Lake as LakeFolder
-    from casebook.load.original import all_in_quarantine
+    from casebook.load.original import all_in_quarantine, count_quarantine
 
-    found = (
-        (entry.source_file, row.record, row.first_line, "quarantined", row.reason, row.text)
-        for entry, row in all_in_quarantine(LakeFolder(settings.lake), tables)
-        if file in (None, entry.source_file)
-    )
+    lake = LakeFolder(settings.lake)
     if with_text:
-        _print_records(found)
+        _print_records(
+            (entry.source_file, row.record, row.first_line, "quarantined", row.reason, row.text)
+            for entry, row in all_in_quarantine(lake, tables)
+            if file in (None, entry.source_file)
+        )
         return
-    counts = Counter((name, stage, reason) for name, _, _, stage, reason, _ in found)
-    ranked = sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0]))
-    print_rejects([(*what, number) for what, number in ranked])
+    print_rejects(
+        [
+            (bad.source_file, "quarantined", bad.reason_code, bad.records, bad.share, bad.example)
+            for bad in count_quarantine(lake, tables)
+            if file in (None, bad.source_file)
+        ]
+    )
 
 
 def _print_records(records: Iterable[tuple[str, int, int | None, str, str, str]]) -> None:
     for file, record, line, stage, reasons, raw_text in records:
         place = f"record {record}" + (f", line {line}" if line else "")
-        out.print(f"{file}: {place}: {stage}: {reasons}", markup=False, style="bold")
-        out.print(f"    {raw_text}", markup=False)
+        heading = escaped(f"{file}: {place}: {stage}: {reasons}")
+        out.print(heading, markup=False, style="bold")
+        out.print(f"    {escaped(raw_text)}", markup=False)
 
 
-def print_rejects(rows: list[tuple[str, str, str, int]]) -> None:
-    if rows:
-        print_rows(["file", "stage", "reasons", "records"], rows)
-    else:
+def print_rejects(rows: list[tuple[str, str, str, int, float | None, str]]) -> None:
+    """Print how many records were quarantined or rejected.
+
+    Args:
+        rows: file, stage, reason, records, their share of the file's records, and an example.
+    """
+    if not rows:
         out.print("nothing was rejected")
+        return
+    columns = ["file", "stage", "reason", "records", "share", "example"]
+    print_rows(
+        columns,
+        [
+            (
+                escaped(file),
+                stage,
+                escaped(reason),
+                digits(records),
+                percent(share),
+                escaped(text),
+            )
+            for file, stage, reason, records, share, text in rows
+        ],
+    )
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage, never rounded down to nothing."""
+    if share is None:
+        return ""
+    return "<0.1%" if 0 < share < 0.001 else f"{share:.1%}"

@@ -21,11 +21,27 @@ def serve(
     memory: Annotated[
         str, typer.Option(help="How much memory DuckDB may take; beyond that it uses the disk.")
     ] = "1GB",
+    seconds: Annotated[
+        float, typer.Option(help="How long an answer may take until it begins.", min=0.1)
+    ] = 30.0,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name that clients may know this server by; `*` for any."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A site whose pages may read answers, as https://example.org."),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Address or network of a proxy that says whom requests are from."),
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Write a line for every request.")] = False,
     warehouse: Warehouse = None,
 ) -> None:
-    """Answer questions over HTTP from the published warehouse, until Ctrl-C."""
+    """Answer requests over HTTP from the published warehouse, until Ctrl-C."""
     try:
+        from casebook.api.front import Trust
         from casebook.api.server import serve as run_server
     except ModuleNotFoundError as error:
         raise CasebookError(
@@ -37,7 +53,7 @@ def serve(
 
     def started(address: str) -> None:
         out.print(f"{address} answers from {settings.warehouse}; Ctrl-C stops it", markup=False)
-        out.print(f"what can be asked: {address}/docs", markup=False)
+        out.print(f"what may be requested: {address}/docs", markup=False)
         if not settings.warehouse.exists():
             err.print("nothing is published there yet; run `casebook build`", markup=False)
         sys.stdout.flush()
@@ -47,7 +63,10 @@ def serve(
         host,
         port,
         memory=memory,
+        seconds=seconds,
         log=log,
+        trust=Trust([host, *(allowed_host or ())], trusted_proxy or ()),
+        origins=allow_origin or (),
         started=started,
         say=lambda line: err.print(line, markup=False),
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -23,24 +23,13 @@ PAUSES = (1.0, 3.0, 9.0)  # seconds between tries
 _Brought = TypeVar("_Brought")
 
 
-class Variable(msgspec.Struct, forbid_unknown_fields=True):
-    """`{env: NAME}`: the environment variable that holds an address."""
+class Fetch(msgspec.Struct, forbid_unknown_fields=True):
+    """`meta: fetch:` of a table; an address is a text or `{env: NAME}`."""
 
-    env: str
-
-
-class Files(msgspec.Struct, forbid_unknown_fields=True):
-    """`meta: fetch:` of a table that comes as files."""
-
-    files: str | Variable
+    files: str | dict[Literal["env"], str] | None = None
+    database: str | dict[Literal["env"], str] | None = None
     member: str | None = None
     sha256: str | None = None
-
-
-class Database(msgspec.Struct, forbid_unknown_fields=True):
-    """`meta: fetch:` of a table of a database."""
-
-    database: str | Variable
 
 
 @dataclass
@@ -110,15 +99,24 @@ def _fetch_source(
     databases: dict[Address, list[Table]] = {}
     for table in tables:
         declared = _declared(table)
-        given = declared.files if isinstance(declared, Files) else declared.database
-        text, variable = (None, given.env) if isinstance(given, Variable) else (given, None)
-        address = find_address(text, variable)
+        given = declared.database or declared.files
+        variable = given["env"] if isinstance(given, dict) else None
+        address = find_address(None if isinstance(given, dict) else given, variable)
         if address is None:
             report.skipped.append((table.full_name, f"{variable} is not set"))
-        elif isinstance(declared, Database):
+        elif declared.database:
             databases.setdefault(address, []).append(table)
+        elif address.text.startswith(("http://", "https://")) and "*" not in address.text:
+            arguments = (table, address, place, declared.member, declared.sha256)
+            errands.append(lambda arguments=arguments: [download(*arguments)])  # type: ignore[misc]
+        elif declared.member or declared.sha256:
+            raise CasebookError(
+                f"{table.full_name} declares `member` or `sha256`, which only one file can have",
+                file=address.shown,
+                fix="give an address that begins with http:// or https://, without wildcards",
+            )
         else:
-            errands.append(_errand(table, declared, address, place))
+            errands.append(lambda t=table, a=address: [mirror(t, a, place)])  # type: ignore[misc]
     errands += [partial(snapshots, tables, a, place) for a, tables in databases.items()]
     if not errands:
         return
@@ -126,45 +124,26 @@ def _fetch_source(
         deliveries = [one for errand in errands for one in _patiently(errand, pauses)]
         place.take(deliveries)
     for one in deliveries:
-        said = (one.table.full_name, one.message)
-        (report.fetched if one.moves else report.unchanged).append(said)
+        outcome = report.fetched if one.moves else report.unchanged
+        outcome.append((one.table.full_name, one.message))
 
 
-def _errand(
-    table: Table, declared: Files, address: Address, place: Workplace
-) -> Callable[[], list[Delivery]]:
-    is_web = address.text.lower().startswith(("http://", "https://"))
-    if is_web and "*" not in address.without_secrets:
-        return lambda: [download(table, address, place, declared.member, declared.sha256)]
-    if declared.member or declared.sha256:
-        raise CasebookError(
-            f"{table.full_name} declares `member` or `sha256`, which only a single file has",
-            file=address.shown,
-            fix="give the address of one file over HTTP(S), without wildcards",
-        )
-    return lambda: [mirror(table, address, place)]
-
-
-def _declared(table: Table) -> Files | Database:
-    fetch = table.fetch or {}
-    declared: Files | Database
+def _declared(table: Table) -> Fetch:
     try:
-        if "database" in fetch:
-            declared = msgspec.convert(fetch, Database)
-        else:
-            declared = msgspec.convert(fetch, Files)
+        declared = msgspec.convert(table.fetch, Fetch)
+        address = declared.files or declared.database
+        if bool(declared.files) == bool(declared.database):
+            raise msgspec.ValidationError("it has not one of `files` and `database`")
+        if (declared.member or declared.sha256) and not declared.files:
+            raise msgspec.ValidationError("only a file has a member and a sum")
+        if isinstance(address, str) and "@" in address.partition("://")[2].partition("/")[0]:
+            raise msgspec.ValidationError("it has an address with a user in it")
     except msgspec.ValidationError as error:
         raise CasebookError(
             f"{table.full_name} declares a `fetch` that is not understood: {error}",
             fix="give `files:`, with `member:` and `sha256:` where needed, or `database:`; each an"
-            " address or {env: NAME}",
+            " address or, where it has a user or password, {env: NAME}",
         ) from error
-    address = declared.database if isinstance(declared, Database) else declared.files
-    if isinstance(address, str) and "@" in address.partition("://")[2].partition("/")[0]:
-        raise CasebookError(
-            f"{table.full_name} declares a `fetch` address with a user in it",
-            fix="put the address into an environment variable, and declare {env: NAME}",
-        )
     return declared
 
 

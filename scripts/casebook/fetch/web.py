@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import http.client
 import shutil
-import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
@@ -25,7 +23,6 @@ from casebook.sources import Table
 CHUNK = 1 << 20
 SECONDS_TO_WAIT = 60.0
 _AGAIN = (408, 416, 425, 429, 500, 502, 503, 504)
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error)
 
 
 def download(
@@ -37,7 +34,7 @@ def download(
         table: the table.
         address: of the file, or of the archive that the member is in.
         place: where to write it, and what is remembered of it.
-        member: which member of a zip or tar archive to take, or None for the file as it is.
+        member: which member of a zip archive to take, or None for the file as it is.
         wanted: the SHA-256 that what is downloaded must have, as hex digits, or None.
 
     Raises:
@@ -161,9 +158,10 @@ def _receive(
 
 
 def _unpack(archive: Path, member: str, staged: Path, address: Address) -> None:
-    """Copy a member of a zip or tar archive to a file of its own."""
+    """Copy a member of a zip archive to a file of its own."""
     try:
-        with _opened(archive) as (sizes, read):
+        with zipfile.ZipFile(archive) as zipped:
+            sizes = {one.filename: one.file_size for one in zipped.infolist()}
             fits = [name for name in sizes if name == member] or [
                 name for name in sizes if PurePosixPath(name).name == member
             ]
@@ -171,30 +169,12 @@ def _unpack(archive: Path, member: str, staged: Path, address: Address) -> None:
                 raise ValueError(f"{len(fits)} of {sorted(sizes)[:9]} are of that name")
             if sizes[fits[0]] > shutil.disk_usage(staged.parent).free:
                 raise ValueError(f"its {sizes[fits[0]]:,} bytes are more than the disk has free")
-            with read(fits[0]) as source, staged.open("wb") as file:
+            with zipped.open(fits[0]) as source, staged.open("wb") as file:
                 shutil.copyfileobj(source, file, CHUNK)
-    except (*_BROKEN, EOFError, OSError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise CasebookError(
             f"the member {member} cannot be taken out of the archive: {error}",
             file=address.shown,
-            fix="see that the address is that of a zip or tar archive, without a password, and"
-            " name its `member` in full",
+            fix="see that the address is that of a zip archive, without a password, and name its"
+            " `member` in full",
         ) from error
-
-
-@contextlib.contextmanager
-def _opened(archive: Path) -> Iterator[tuple[dict[str, int], Callable[[str], IO[bytes]]]]:
-    """The size of each file in an archive, and a function that opens one."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as zipped:
-            yield {one.filename: one.file_size for one in zipped.infolist()}, zipped.open
-        return
-    with tarfile.open(archive) as tar:
-        files = {one.name: one for one in tar.getmembers() if one.isfile()}
-        yield {name: one.size for name, one in files.items()}, lambda name: _required(tar, name)
-
-
-def _required(tar: tarfile.TarFile, name: str) -> IO[bytes]:
-    source = tar.extractfile(name)
-    assert source is not None, "a file has content"
-    return source

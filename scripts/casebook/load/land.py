@@ -25,11 +25,11 @@ from casebook.lake.layout import Lake, landed_name
 from casebook.lake.ledger import LedgerEntry
 from casebook.lake.quarantine import Quarantine
 from casebook.load import zipped
+from casebook.load.again import reapply_corrections
 from casebook.load.decode import decode_columns
 from casebook.load.discover import RawFile
 from casebook.load.known import Known, Shrunk, is_old, look_up, unchanged
 from casebook.load.measure import hash_file
-from casebook.load.replay import reapply_corrections
 from casebook.load.report import FileResult
 from casebook.load.worker import Worker, plainly_named
 from casebook.readers.archives import UNREADABLE, refused
@@ -151,19 +151,14 @@ def _identity(file: RawFile) -> tuple[int, ...]:
 def _entry(
     file: RawFile, known: Known, format_: str, measured: Measured, reading: Reading
 ) -> LedgerEntry:
-    now = datetime.now(UTC)
-    return LedgerEntry(
-        source_file=file.source_file,
-        source_name=file.table.source,
-        table_name=file.table.name,
+    return replace(
+        _unread_entry(file),
         format=format_,
         size_bytes=measured.size_bytes,
-        modified_ns=file.status()[1],
         file_hash=measured.file_hash,
         content_hash=measured.content_hash,
-        declaration=file.table.declaration,
         state=_state(file, known, measured),
-        loaded_at=f"{now:%Y-%m-%dT%H:%M:%S.%f}",
+        loaded_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}",
         records=reading.records,
         landed=reading.landed,
         quarantined=reading.records - reading.landed,

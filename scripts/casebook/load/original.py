@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from casebook.errors import CasebookError, Refused
 from casebook.lake.layout import Lake
@@ -21,10 +21,7 @@ from casebook.readers.base import Raw
 from casebook.readers.choose import find_reader
 from casebook.settings import Settings
 from casebook.sources import Table, read_sources
-from casebook.sql import quote_text
-
-if TYPE_CHECKING:
-    import duckdb
+from casebook.sql import MEMORY_LIMIT, quote_text
 
 
 class Origin(Protocol):
@@ -104,17 +101,18 @@ def _text(settings: Settings, origin: Origin, table: Table, folder: Path) -> str
         Refused: if it is not to be had.
     """
     path, member = settings.raw / origin.source_file, None
-    name, _, inner = origin.source_file.rpartition("#")
+    name, _, _ = origin.source_file.rpartition("#")
     if origin.format == sqlite_file.READER.format:
         path = settings.raw / name
         if path.is_file():
             member = delivered_table(sqlite_file.table_names(path), table)
-    elif name.lower().endswith(".zip") and not path.exists() and (settings.raw / name).is_file():
+    elif not path.exists() and (end := origin.source_file.lower().find(".zip#") + 4) > 3:
+        name, inner = origin.source_file[:end], origin.source_file[end + 1 :]
         path = settings.raw / name
-        found = [m for m in zipped.members(path) if m.filename == inner]
-        if not found:
-            raise Refused(f"{path} has no member {inner} any more")
-        path = zipped.unpack(path, found[0], folder)
+        members = zipped.members(path) if path.is_file() else []
+        for archived in members:
+            if archived.filename == inner:
+                path = zipped.unpack(path, archived, folder)
     if not path.is_file():
         raise Refused(f"{path} is gone")
     if hash_file(path) != origin.file_hash:
@@ -127,94 +125,6 @@ def _text(settings: Settings, origin: Origin, table: Table, folder: Path) -> str
         if number == origin.source_record:
             return text.decode("utf-8", "backslashreplace")
     raise Refused(f"{path} has no record {origin.source_record}")
-
-
-def read_corrections(
-    connection: duckdb.DuckDBPyConnection, path: Path, lake: Lake, tables: Iterable[str]
-) -> None:
-    """Read a file that `export_quarantine` wrote and that someone has edited, as table `given`.
-
-    Args:
-        connection: where to make the table: line, source_file, record and text.
-        path: JSON lines with `source_file`, `table`, `record` and `text`.
-        lake: the lake, in whose quarantine each record must be, unless it stands in the ledger as
-            corrected that way.
-        tables: the tables whose records may be corrected, each `SOURCE.TABLE`.
-
-    Raises:
-        CasebookError: if it cannot be read, or a line is of no such record.
-    """
-    import duckdb
-
-    columns = "{source_file: 'VARCHAR', \"table\": 'VARCHAR', record: 'BIGINT', text: 'VARCHAR'}"
-    try:
-        size = path.stat().st_size
-        connection.execute(
-            "create table given as select row_number() over () as line, *"
-            f" from read_json({quote_text(path)}, format = 'newline_delimited',"
-            f" columns = {columns}, maximum_object_size = {size + 1})"
-        )
-    except (OSError, duckdb.IOException) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        fix = "name the file that `casebook replay --export` wrote"
-        raise CasebookError(
-            f"the corrections cannot be read: {reason}", file=path, fix=fix
-        ) from error
-    except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise CasebookError(
-            f"not as it was exported: {reason}",
-            file=path,
-            fix='change nothing but `text`, and write \\" for " and \\\\ for \\ in it',
-        ) from error
-    _check_corrections(connection, path, lake, sorted(tables))
-
-
-def _check_corrections(
-    connection: duckdb.DuckDBPyConnection, path: Path, lake: Lake, tables: list[str]
-) -> None:
-    """Raise an error about the first line that is of no record in quarantine.
-
-    A correction that was applied earlier is passed over, so that the same file may be given again.
-    """
-    entries = {(e.full_table_name, e.source_file): e for e in lake.entries(lambda damage: None)}
-    named = connection.execute('select distinct "table", source_file from given').fetchall()
-    rejected = [lake.root / str(entries[key].rejected_file) for key in named if key in entries]
-    files = ", ".join(quote_text(file) for file in rejected if file.is_file())
-    bad = f"select source_file, record from read_parquet([{files}])" if files else "select '', 0"
-    wrong = connection.execute(
-        f"""
-        select
-            line, "table", source_file, record, text,
-            row_number() over (partition by source_file, record order by line) > 1 as is_second,
-            (source_file, record) in ({bad}) as is_bad
-        from given
-        qualify
-            "table" is null or text is null or is_second or is_bad is not true
-            or "table" not in (select unnest(?))
-        order by line
-        """,
-        [tables],
-    ).fetchall()
-    for line, table, source_file, record, text, is_second, is_bad in wrong:
-        entry = entries.get((table, source_file))
-        applied = (
-            [(c["record"], c["text"]) for c in entry.corrections if c["applied"]] if entry else []
-        )
-        if None in (table, source_file, record, text):
-            reason, fix = "not as it was exported", "change nothing but `text`"
-        elif table not in tables:
-            reason = f"{table} is no declared table, or not chosen"
-            fix = f"give corrections of these only: {', '.join(tables)}"
-        elif is_second:
-            reason, fix = "a second line for the same record", "remove one of them"
-        elif (record, text) in applied and not is_bad:
-            connection.execute("delete from given where line = ?", [line])
-            continue
-        else:
-            reason = f"record {record} of {source_file} is not in quarantine"
-            fix = "remove the line; `casebook replay --export` writes what is in quarantine now"
-        raise CasebookError(f"line {line}: {reason}", file=path, fix=fix)
 
 
 def export_quarantine(lake: Lake, tables: Iterable[str], path: Path) -> int:
@@ -267,7 +177,7 @@ def all_in_quarantine(
     import duckdb
 
     names = set(tables)
-    with duckdb.connect(config={"memory_limit": "600MB", "temp_directory": ""}) as connection:
+    with duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": ""}) as connection:
         for entry in lake.entries():
             if entry.rejected_file and entry.full_table_name in names:
                 path = lake.root / entry.rejected_file
@@ -275,8 +185,63 @@ def all_in_quarantine(
                     for row in read_quarantine(connection, path):
                         yield entry, row
                 except duckdb.Error as error:
-                    raise CasebookError(
-                        f"the quarantine cannot be read: {error}",
-                        file=path,
-                        fix="delete it: the next `casebook load` lands its raw file again",
-                    ) from error
+                    raise _unreadable(path, error) from error
+
+
+@dataclass(frozen=True)
+class BadRecords:
+    """Records of one raw file that are in quarantine for one kind of reason.
+
+    Attributes:
+        source_file: the raw file.
+        reason_code: the kind of reason.
+        records: how many there are.
+        share: which share of the file's records they are, from 0 to 1.
+        example: the message of the first of them.
+    """
+
+    source_file: str
+    reason_code: str
+    records: int
+    share: float
+    example: str
+
+
+def count_quarantine(lake: Lake, tables: Iterable[str]) -> list[BadRecords]:
+    """How many records are in quarantine, by raw file and reason code, in file order.
+
+    Args:
+        lake: the lake.
+        tables: the tables to look at, each `SOURCE.TABLE`.
+
+    Raises:
+        CasebookError: if a ledger entry or a quarantine file is damaged.
+    """
+    import duckdb
+
+    names = set(tables)
+    entries = [e for e in lake.entries() if e.rejected_file and e.full_table_name in names]
+    found = []
+    with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as connection:
+        for entry in entries:
+            path = lake.root / str(entry.rejected_file)
+            try:
+                counts = connection.execute(
+                    f"select reason_code, count(*), arg_min(message, record)"
+                    f" from read_parquet({quote_text(path)}) group by all order by 2 desc, 1"
+                ).fetchall()
+            except duckdb.Error as error:
+                raise _unreadable(path, error) from error
+            found += [
+                BadRecords(entry.source_file, code, count, count / entry.records, example)
+                for code, count, example in counts
+            ]
+    return found
+
+
+def _unreadable(path: Path, error: Exception) -> CasebookError:
+    return CasebookError(
+        f"the quarantine cannot be read: {error}",
+        file=path,
+        fix="delete it: the next `casebook load` lands its raw file again",
+    )

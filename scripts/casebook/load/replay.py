@@ -6,36 +6,25 @@ reader must know of the file that the record is from.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from casebook.errors import CasebookError, Refused
 from casebook.lake.layout import Lake, landed_name
 from casebook.lake.ledger import LedgerEntry
-from casebook.lake.quarantine import Quarantine
-from casebook.load.decode import decode_columns
+from casebook.load.again import rows_to_read, try_again
 from casebook.load.discover import choose_tables
-from casebook.load.known import replaced_now
-from casebook.load.original import read_corrections
+from casebook.load.known import has_files, replaced_now, why_damaged
 from casebook.load.report import Failure, ReplayReport, TableReplay
-from casebook.readers.base import RECORD_COLUMN, Text, Workspace
-from casebook.readers.choose import reader_of
 from casebook.settings import Settings
 from casebook.sources import Table, read_sources
 from casebook.sql import connect, quote_text
 
 if TYPE_CHECKING:
     import duckdb
-
-MAX_CORRECTIONS_BYTES = 8 << 20
-_BATCH_RECORDS = 2048
-_BATCH_BYTES = 4 << 20
 
 
 def replay(
@@ -73,13 +62,15 @@ def replay(
         lake.remove_abandoned()
         with lake.workspace() as folder, connect(folder / "spill") as connection:
             if corrections:
-                read_corrections(connection, corrections, lake, chosen)
-            tools = _Tools(connection, folder, has_given=corrections is not None)
+                _read_corrections(connection, corrections, lake, chosen)
             done, total = 0, sum(entry.quarantined for entry in entries)
             for entry in entries:
-                count = report.tables.setdefault(entry.full_table_name, TableReplay())
-                _replay_file(entry, chosen[entry.full_table_name], lake, tools, report)
-                count.files += 1
+                table = chosen[entry.full_table_name]
+                with tempfile.TemporaryDirectory(dir=folder) as own:
+                    report.add(
+                        entry.full_table_name,
+                        *_replay_file(entry, table, lake, connection, Path(own), bool(corrections)),
+                    )
                 done += entry.quarantined
                 if progress:
                     progress(done, total)
@@ -94,300 +85,143 @@ def replay(
     return report
 
 
-def reapply_corrections(
-    entry: LedgerEntry,
-    quarantine: Path,
-    table: Table,
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-) -> Attempt:
-    """Apply the corrections of a raw file again that is being landed again.
-
-    A correction counts where the same bytes are quarantined under the same number; the others stay
-    remembered.
+def _read_corrections(
+    connection: duckdb.DuckDBPyConnection, path: Path, lake: Lake, tables: Iterable[str]
+) -> None:
+    """Read a file that `export_quarantine` wrote and that someone has edited, as table `given`.
 
     Args:
-        entry: the new entry, with the corrections of the old one.
-        quarantine: what was quarantined of the file now.
-        table: the declaration that the file was read with.
-        connection: a DuckDB connection with bounded memory.
-        folder: an empty folder for temporary files, on the lake's disk.
+        connection: where to make the table: line, source_file, record and text.
+        path: JSON lines with `source_file`, `table`, `record` and `text`.
+        lake: the lake, in whose quarantine each record must be, unless it stands in the ledger as
+            corrected that way.
+        tables: the tables whose records may be corrected, each `SOURCE.TABLE`.
 
     Raises:
-        Refused: if the count of records does not come out.
+        CasebookError: if it cannot be read, or a line is of no such record.
     """
-    entry = replace(entry, corrections=[{**c, "applied": False} for c in entry.corrections])
-    if not entry.corrections or not entry.quarantined:
-        return Attempt(entry)
-    tools = _Tools(connection, folder)
-    return _try_again(entry, quarantine, table, tools, only_corrected=True)
+    import duckdb
+
+    columns = "{source_file: 'VARCHAR', \"table\": 'VARCHAR', record: 'BIGINT', text: 'VARCHAR'}"
+    try:
+        size = path.stat().st_size
+        connection.execute(
+            "create table given as select row_number() over () as line, *"
+            f" from read_json({quote_text(path)}, format = 'newline_delimited',"
+            f" columns = {columns}, maximum_object_size = {size + 1})"
+        )
+    except (OSError, duckdb.IOException) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        fix = "name the file that `casebook replay --export` wrote"
+        raise CasebookError(
+            f"the corrections cannot be read: {reason}", file=path, fix=fix
+        ) from error
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise CasebookError(
+            f"not as it was exported: {reason}",
+            file=path,
+            fix='change nothing but `text`, and write \\" for " and \\\\ for \\ in it',
+        ) from error
+    _check_corrections(connection, path, lake, sorted(tables))
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """What came of the quarantined records of one raw file.
+def _check_corrections(
+    connection: duckdb.DuckDBPyConnection, path: Path, lake: Lake, tables: list[str]
+) -> None:
+    """Raise an error about the first line that is of no record in quarantine.
 
-    Attributes:
-        entry: its ledger entry with the new counts; the one given where nothing was landed.
-        landed: the Parquet file of those that were landed, or None where none was.
-        left: the Parquet file of those that stay in quarantine, or None where none does.
-        landed_count: how many were landed.
-        failures: corrections that do not help.
+    A correction that was applied earlier is passed over, so that the same file may be given again.
     """
-
-    entry: LedgerEntry
-    landed: Path | None = None
-    left: Path | None = None
-    landed_count: int = 0
-    failures: list[Failure] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Tools:
-    """What all files of a replay have in common.
-
-    Attributes:
-        connection: a DuckDB connection with bounded memory.
-        folder: for temporary files, on the lake's disk.
-        has_given: whether the connection has corrections that are given now, as table `given`.
-    """
-
-    connection: duckdb.DuckDBPyConnection
-    folder: Path
-    has_given: bool = False
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A quarantined record, and what is to be read instead of it.
-
-    Attributes:
-        line: the line of its correction, where one is given.
-        raw: its bytes.
-        text: what to read instead, or None.
-    """
-
-    record: int
-    first_line: int
-    raw: bytes
-    line: int | None
-    text: str | None
-
-    @property
-    def to_read(self) -> Text:
-        raw = self.raw if self.text is None else self.text.encode("utf-8")
-        return Text(self.record, self.first_line, raw)
-
-    @property
-    def correction(self) -> dict[str, Any]:
-        """What the ledger remembers of its correction, once that is applied."""
-        raw_hash = hashlib.sha256(self.raw).hexdigest()
-        return {"record": self.record, "raw_hash": raw_hash, "text": self.text, "applied": True}
-
-
-class _Refusals(Quarantine):
-    """Notes which records a reader does not take, and why: what is kept of them is kept already."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.reasons: dict[int, str] = {}
-
-    def add(self, record: int, first_line: int, reason_code: str, message: str, raw: bytes) -> None:
-        self.count += 1
-        self.reasons[record] = f"{reason_code}: {message}"
-
-    def add_query(self, connection: duckdb.DuckDBPyConnection, query: str) -> int:
-        rows = connection.execute(
-            f"select record, first_line, reason_code, message, raw from ({query})"
-        ).fetchall()
-        for row in rows:
-            self.add(*row)
-        return len(rows)
+    entries = {(e.full_table_name, e.source_file): e for e in lake.entries(lambda damage: None)}
+    named = connection.execute('select distinct "table", source_file from given').fetchall()
+    rejected = [lake.root / str(entries[key].rejected_file) for key in named if key in entries]
+    files = ", ".join(quote_text(file) for file in rejected if file.is_file())
+    bad = f"select source_file, record from read_parquet([{files}])" if files else "select '', 0"
+    wrong = connection.execute(
+        f"""
+        select
+            line, "table", source_file, record, text,
+            row_number() over (partition by source_file, record order by line) > 1 as is_second,
+            (source_file, record) in ({bad}) as is_bad
+        from given
+        qualify
+            "table" is null or text is null or is_second or is_bad is not true
+            or "table" not in (select unnest(?))
+        order by line
+        """,
+        [tables],
+    ).fetchall()
+    for line, table, source_file, record, text, is_second, is_bad in wrong:
+        entry = entries.get((table, source_file))
+        applied = (
+            [(c["record"], c["text"]) for c in entry.corrections if c["applied"]] if entry else []
+        )
+        if None in (table, source_file, record, text):
+            reason, fix = "not as it was exported", "change nothing but `text`"
+        elif table not in tables:
+            reason = f"{table} is no declared table, or not chosen"
+            fix = f"give corrections of these only: {', '.join(tables)}"
+        elif is_second:
+            reason, fix = "a second line for the same record", "remove one of them"
+        elif (record, text) in applied and not is_bad:
+            connection.execute("delete from given where line = ?", [line])
+            continue
+        else:
+            reason = f"record {record} of {source_file} is not in quarantine"
+            fix = "remove the line; `casebook replay --export` writes what is in quarantine now"
+        raise CasebookError(f"line {line}: {reason}", file=path, fix=fix)
 
 
 def _replay_file(
-    known: LedgerEntry, table: Table, lake: Lake, tools: _Tools, report: ReplayReport
-) -> None:
+    known: LedgerEntry,
+    table: Table,
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    has_given: bool,
+) -> tuple[TableReplay, list[Failure]]:
     """Replay one raw file under its lock: a loader may have landed it again since it was found."""
     import duckdb
 
-    count, tried = report.tables[known.full_table_name], known.quarantined
     try:
-        with (
-            lake.file_lock(known.source_file),
-            tempfile.TemporaryDirectory(dir=tools.folder) as folder,
-        ):
+        with lake.file_lock(known.source_file):
             entry = lake.read_entry(known.source_name, known.table_name, known.source_file)
-            tried = entry.quarantined if entry else 0
-            if entry is not None and entry.rejected_file is not None:
-                quarantine = _whole_quarantine(entry, lake)
-                attempt = _try_again(entry, quarantine, table, replace(tools, folder=Path(folder)))
-                _commit(lake, attempt)
-                count.landed += attempt.landed_count
-                report.failures += attempt.failures
+            if entry is None or entry.rejected_file is None:
+                return TableReplay(1), []
+            if not has_files(entry, lake):
+                raise Refused("a landed file of it is missing; `casebook load` lands it again")
+            if entry.landed_hash and (why := why_damaged(entry, lake)):
+                raise Refused(f"{why}; `casebook load --verify` lands it again")
+            quarantine = lake.root / entry.rejected_file
+            rows = rows_to_read(entry, quarantine, connection, has_given=has_given)
+            attempt = try_again(entry, quarantine, rows, table, connection, folder)
+            landed = attempt.entry.landed - entry.landed
+            if attempt.landed:
+                _commit(lake, attempt.entry, attempt.landed, attempt.left)
+            return TableReplay(1, entry.quarantined, landed), attempt.failures
     except Refused as refusal:
-        report.failures.append(Failure(known.source_file, str(refusal)))
+        reason = str(refusal)
     except duckdb.OutOfMemoryException:
         reason = "its records are too large for the loader's memory"
-        report.failures.append(Failure(known.source_file, reason))
     except duckdb.IOException:
         raise
     except duckdb.Error as error:
         reason = f"cannot be read: {str(error).splitlines()[0]}"
-        report.failures.append(Failure(known.source_file, reason))
-    count.tried += tried
+    return TableReplay(1, known.quarantined), [Failure(known.source_file, reason)]
 
 
-def _whole_quarantine(entry: LedgerEntry, lake: Lake) -> Path:
-    """The quarantine of a raw file, if its landed files are as they were written."""
-    path = lake.root / str(entry.rejected_file)
-    if not path.is_file():
-        raise Refused("its quarantine is missing from the lake; `casebook load` lands it again")
-    if entry.landed_hash is not None and lake.hash_of(entry.files) != entry.landed_hash:
-        raise Refused("a landed file of it is damaged; `casebook load --verify` lands it again")
-    return path
-
-
-def _try_again(
-    entry: LedgerEntry,
-    quarantine: Path,
-    table: Table,
-    tools: _Tools,
-    *,
-    only_corrected: bool = False,
-) -> Attempt:
-    """Read the quarantined records of one raw file again, and land those that can be read now.
-
-    They go into a landed file of their own beside the others; what cannot be read goes as it was
-    into a new quarantine file. Neither counts before the entry is committed.
-
-    Raises:
-        Refused: if no reader reads the format, or the count of records does not come out.
-        OSError: if the lake cannot be read or written.
-    """
-    connection, folder = tools.connection, tools.folder
-    reader, work = reader_of(entry.format), folder / "work"
-    work.mkdir()
-    parts: list[Path] = []
-    applied: list[dict[str, Any]] = []
-    failures: list[Failure] = []
-    for batch in _batches(entry, quarantine, tools, only_corrected):
-        refusals = _Refusals()
-        parts.append(folder / f"{len(parts)}.parquet")
-        workspace = Workspace(connection, work, parts[-1], refusals)
-        reader.again(table, workspace, entry.layout, [row.to_read for row in batch])
-        _check_numbers(connection, parts[-1], batch, refusals)
-        for row in batch:
-            if row.text is not None and row.record not in refusals.reasons:
-                applied.append(row.correction)
-            elif row.text is not None:
-                reason = f"still cannot be read: {refusals.reasons[row.record]}"
-                failures.append(Failure(entry.source_file, reason, row.record, row.line))
-    landed, left = folder / "landed.parquet", folder / "left.parquet"
-    files = ", ".join(map(quote_text, parts))
-    merged = f"select * from read_parquet([{files}]) order by {RECORD_COLUMN}"
-    count = _copy(connection, merged, landed) if parts else 0
-    if not count:
-        return Attempt(entry, failures=failures)
-    decode_columns(connection, work, landed, table)
-    rest = f"""
-        select * from read_parquet({quote_text(quarantine)}) where record not in
-        (select {RECORD_COLUMN} from read_parquet({quote_text(landed)})) order by record
-    """
-    written = _copy(connection, rest, left)
-    changed = _changed(entry, count, written, applied)
-    return Attempt(changed, landed, left if written else None, count, failures)
-
-
-def _batches(
-    entry: LedgerEntry, quarantine: Path, tools: _Tools, only_corrected: bool
-) -> Iterator[list[_Row]]:
-    """The quarantined records, some at a time; a correction that is given comes first."""
-    earlier = {(c["record"], c["raw_hash"]): c["text"] for c in entry.corrections}
-    given = f"""
-        left join given on
-            given.source_file = {quote_text(entry.source_file)} and given.record = bad.record
-            and given.text <> bad.raw_text
-    """
-    columns = "given.line, given.text" if tools.has_given else "null, null"
-    with tools.connection.cursor() as cursor:
-        found = cursor.execute(
-            f"select bad.record, bad.first_line, bad.raw_bytes, {columns}"
-            f" from read_parquet({quote_text(quarantine)}) as bad"
-            f" {given if tools.has_given else ''} order by bad.record"
-        )
-        batch: list[_Row] = []
-        size = 0
-        while values := found.fetchone():
-            row = _Row(*values)
-            if row.text is None and earlier:
-                row = replace(row, text=earlier.get((row.record, row.correction["raw_hash"])))
-            if row.text is None and only_corrected:
-                continue
-            batch.append(row)
-            size += len(row.raw)
-            if len(batch) >= _BATCH_RECORDS or size >= _BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
-
-
-def _check_numbers(
-    connection: duckdb.DuckDBPyConnection, part: Path, rows: list[_Row], refusals: _Refusals
-) -> None:
-    """Each record that was tried must have been landed once, under its own number, or refused."""
-    query = f"select {RECORD_COLUMN} from read_parquet({quote_text(part)})"
-    landed = [number for (number,) in connection.execute(query).fetchall()]
-    if sorted([*landed, *refusals.reasons]) != [row.record for row in rows]:
-        raise Refused(
-            f"the count does not come out: {len(rows)} records tried, but {len(landed)} landed"
-            f" and {refusals.count} refused; please report this as a bug"
-        )
-
-
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
-    row = connection.execute(
-        f"copy ({query}) to {quote_text(target)}"
-        f" (format parquet, compression zstd, row_group_size {_BATCH_RECORDS})"
-    ).fetchone()
-    return row[0] if row else 0
-
-
-def _changed(
-    entry: LedgerEntry, landed: int, left: int, applied: list[dict[str, Any]]
-) -> LedgerEntry:
-    """The entry with so many more records landed, so many left, and these corrections applied."""
-    again = {(c["record"], c["raw_hash"]) for c in applied}
-    earlier = [c for c in entry.corrections if (c["record"], c["raw_hash"]) not in again]
-    corrections = [*earlier, *applied]
-    landed += entry.landed
-    if landed + left != entry.records:
-        raise Refused(
-            f"the count does not come out: {entry.records} records, but {landed} landed"
-            f" and {left} quarantined; please report this as a bug"
-        )
-    if applied and len(json.dumps(corrections)) > MAX_CORRECTIONS_BYTES:
-        raise Refused(
-            f"its corrections take more than the {MAX_CORRECTIONS_BYTES >> 20} MiB that the ledger"
-            " keeps for a file; put a mended file in its place"
-        )
-    return replace(entry, landed=landed, quarantined=left, corrections=corrections)
-
-
-def _commit(lake: Lake, attempt: Attempt) -> None:
+def _commit(lake: Lake, entry: LedgerEntry, landed: Path, left: Path | None) -> None:
     """Put new files beside the old ones, and name them in the entry."""
-    if attempt.landed is None:
-        return
-    entry = attempt.entry
     name = landed_name(entry.file_hash, datetime.now(UTC))
     keys = (entry.source_name, entry.table_name, entry.source_file)
-    placed = lake.place(attempt.landed, lake.landed_folder(*keys) / name)
-    entry.replayed_files = [*entry.replayed_files, placed]
+    entry.replayed_files = [
+        *entry.replayed_files,
+        lake.place(landed, lake.landed_folder(*keys) / name),
+    ]
     entry.replaced_files = [*entry.replaced_files, replaced_now(str(entry.rejected_file))]
-    entry.rejected_file = attempt.left and lake.place(
-        attempt.left, lake.rejected_folder(*keys) / name
-    )
+    rejected_folder = lake.rejected_folder(*keys)
+    entry.rejected_file = lake.place(left, rejected_folder / name) if left else None
     entry.landed_hash = entry.landed_hash and lake.hash_of(entry.files)
     lake.commit(entry)
     lake.sweep(entry)

@@ -151,6 +151,14 @@ class ReplayReport:
     tables: dict[str, TableReplay] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
+    def add(self, table: str, count: TableReplay, failures: list[Failure]) -> None:
+        """Add what came of one raw file of a table."""
+        total = self.tables.setdefault(table, TableReplay())
+        total.files += count.files
+        total.tried += count.tried
+        total.landed += count.landed
+        self.failures += failures
+
     @property
     def landed(self) -> int:
         """Records that were landed, of all tables."""
