@@ -216,29 +216,17 @@ def ctr(bench: Bench) -> Iterator[Pair]:
         text=True,
     ) as server:
         try:
-            first = server.stdout.readline() if server.stdout else ""
-            if not first.startswith("http://"):
+            address = (server.stdout.readline() if server.stdout else "").partition(" ")[0].strip()
+            if not address.startswith("http://"):
                 raise BenchError("casebook serve did not start; it needs the extra `serve`")
             for name, product, times in (("all products", [], 64), ("one product", ["p7"], 640)):
                 share = min(1.0, bench.size_bytes / MEDIUM)
                 for clients in (1, 32):
                     each = max(2, round(times * share) // clients)
+                    asked = [str(clients), str(each), *product]
                     ours, theirs = (
-                        Side(
-                            who,
-                            [
-                                sys.executable,
-                                SCRIPTS / "ask_ctr.py",
-                                where,
-                                str(clients),
-                                str(each),
-                                *product,
-                            ],
-                        )
-                        for who, where in (
-                            ("over HTTP", first.split()[0]),
-                            ("DuckDB client", warehouse),
-                        )
+                        Side(who, [sys.executable, SCRIPTS / "ask_ctr.py", where, *asked])
+                        for who, where in (("HTTP", address), ("DuckDB client", warehouse))
                     )
                     is_bound = clients == 1 and not product
                     yield Pair(
@@ -253,11 +241,8 @@ def ctr(bench: Bench) -> Iterator[Pair]:
 
 def combine(bench: Bench) -> Iterator[Pair]:
     """`casebook combine` beside a loop over pandas chunks."""
-    raw = inputs.kept(
-        bench.data,
-        f"combine-{bench.size_bytes}",
-        partial(inputs.write_orders, size_bytes=bench.size_bytes),
-    )
+    write = partial(inputs.write_orders, size_bytes=bench.size_bytes)
+    raw = inputs.kept(bench.data, f"combine-{bench.size_bytes}", write)
     ours, theirs = bench.work / "combined", bench.work / "pandas"
     command = [program("casebook"), "combine", raw, ours, "--quiet"]
     loop = [sys.executable, SCRIPTS / "pandas_combine.py", raw, theirs]

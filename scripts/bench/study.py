@@ -18,7 +18,7 @@ from pathlib import Path
 from inputs import FIRST_DAY, write_votes_of_days
 from measure import MB, PROJECT, BenchError, environment_of, program, remove, run, settle
 
-MODELS = ("+votes", "weekly_votes", "outlier_weeks", "int_blog__accounting")
+MODELS = ("+votes", "weekly_votes", "outlier_weeks")
 MONTH_VOTES = 5_000_000
 MILLION = 1_000_000
 

@@ -36,26 +36,22 @@ create table dirt as from table_of('dirt');
 create macro never() as 1000000000000000;  -- so many records later is in the last file
 
 create view stories as
-with known as (
-    select row_number() over (partition by r.table_name order by d.rowid) as story, r.table_name,
-        d.* exclude (table_name)
-    from dirt as d
-    inner join raws as r
-        on d.table_name = r.table_name
-        or d.table_name = '*' and r.has_shared_dirt
-        and (r.is_keyed or d.fate not like '%again%')
-)
-
 select
-    table_name, story, 0 as step, 0 as shift, regexp_extract(fate, '^[\w,]*\w|^') as outcome, reason,
-    regexp_extract(fate, 'as (\w+)', 1) as spoil, patch
-from known
-union all
-select
-    table_name, story, 1, coalesce(try_cast(regexp_extract(fate, 'again (\d+)', 1) as bigint), never()),
-    'kept', '', '', ''
-from known
-where fate like '%again%';
+    r.table_name,
+    dense_rank() over (partition by r.table_name order by d.rowid) as story,
+    step,
+    if(step = 0, 0, coalesce(
+        try_cast(regexp_extract(d.fate, 'again (\d+)', 1) as bigint), never()
+    )) as shift,
+    if(step = 0, regexp_extract(d.fate, '^[\w,]*\w'), 'kept') as outcome,
+    if(step = 0, d.reason, null) as reason,
+    if(step = 0, regexp_extract(d.fate, 'as (\w+)', 1), '') as spoil,
+    if(step = 0, d.patch, null) as patch
+from dirt as d
+inner join (values (0), (1)) as steps (step) on step = 0 or d.fate like '%again%'
+inner join raws as r
+    on d.table_name = r.table_name
+    or d.table_name = '*' and r.has_shared_dirt and (r.is_keyed or d.fate not like '%again%');
 
 create macro has(options, word) as contains(' ' || options || ' ', ' ' || word || ' ');
 create view layouts as
@@ -123,8 +119,9 @@ with placed as (
         coalesce(s.step, 0) as step,
         coalesce(s.outcome, 'kept') as outcome,
         s.reason,
-        if(l.style = 'sqlite' and s.outcome = 'quarantined', 'bytes', s.spoil) as spoil,
-        patched(r.record, s.patch) as record
+        if(l.style = 'sqlite' and s.outcome = 'quarantined', 'bytes', s.spoil) as how,
+        patched(r.record, s.patch) as clean,
+        cast(if(how = 'bytes', with_bad_byte(clean), clean) as json) as said
     from query_table(name) as r
     inner join (
         select any_value(raws.every) as every, max(story) as turns
@@ -140,10 +137,6 @@ with placed as (
         on l.table_name = name
         and r.n + coalesce(s.shift, 0) >= l.first_row
         and r.n + coalesce(s.shift, 0) < coalesce(l.next_row, 2 * never())
-),
-
-said as (
-    select *, cast(if(spoil = 'bytes', with_bad_byte(record), record) as json) as said from placed
 ),
 
 headers as (
@@ -166,7 +159,7 @@ lined as (
             when has(s.options, 'pretty') then json_pretty(said)
             else cast(said as text)
         end as line
-    from said as s
+    from placed as s
     inner join headers as h on s.file = h.file
 )
 
@@ -179,13 +172,13 @@ select
     case
         when outcome != 'quarantined' then reason
         when style = 'array' then 'not_an_object'
-        when spoil = 'bytes' then 'bad_bytes'
-        when style = 'csv' then if(spoil = 'quote', 'text_after_quote', 'wrong_field_count')
-        else if(spoil = 'note', 'not_an_object', 'not_json')
+        when how = 'bytes' then 'bad_bytes'
+        when style = 'csv' then if(how = 'quote', 'text_after_quote', 'wrong_field_count')
+        else if(how = 'note', 'not_an_object', 'not_json')
     end as reason,
-    if(spoil = 'split' and style != 'array', 2, 1) as records,
+    if(how = 'split' and style != 'array', 2, 1) as records,
     case
-        when style = 'csv' then case spoil
+        when style = 'csv' then case how
             when 'short' then joined(cells[:-2], delimiter)
             when 'long' then joined(cells, delimiter) || delimiter || '1'
             when 'split' then joined(cells[:2], delimiter) || newline || joined(cells[3:], delimiter)
@@ -194,8 +187,8 @@ select
             else joined(cells, delimiter)
         end
         when style = 'sqlite' then line
-        when style = 'array' and outcome = 'quarantined' then if(spoil = 'short', '[1]', 'null')
-        else case spoil
+        when style = 'array' and outcome = 'quarantined' then if(how = 'short', '[1]', 'null')
+        else case how
             when 'short' then left(line, length(line) // 2)
             when 'long' then line || line
             when 'split' then left(line, 20) || newline || substr(line, 21)

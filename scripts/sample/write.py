@@ -15,9 +15,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import duckdb
 from casebook.errors import CasebookError
@@ -25,53 +24,29 @@ from casebook.errors import CasebookError
 HERE = Path(__file__).parent
 SOURCES = ("blog", "storefront", "movies", "music_store", "courses", "film_store")
 CHUNK = 20_000  # records that are held at once
+ITEMS = ("rejected", "left_out", "duplicate", "superseded", "redelivered", "kept")
 SQLITE_VERSION = 3_040_001  # that a database says it was written by last
 
 
-@dataclass
-class TableReport:
-    """What was written for one raw table, counted as `audit.row_accounting` does.
+class TableReport(NamedTuple):
+    """What was written for one raw table.
 
     Attributes:
+        counts: files, records, and what becomes of those as `audit.row_accounting` names it.
         reasons: how many there are by outcome and reason, as `("rejected", "Id: missing")`; of
             `kept` ones, by what is odd about them.
     """
 
-    source: str
-    table: str
-    files: int = 0
-    records: int = 0
-    quarantined: int = 0
-    rejected: int = 0
-    left_out: int = 0
-    duplicate: int = 0
-    superseded: int = 0
-    redelivered: int = 0
-    kept: int = 0
-    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    @property
-    def items(self) -> int:
-        """What is counted: landed records, or what these hold."""
-        accepted = self.duplicate + self.superseded + self.redelivered + self.kept
-        return self.rejected + self.left_out + accepted
+    counts: Counter[str]
+    reasons: Counter[tuple[str, str]]
 
 
-@dataclass
-class SampleReport:
-    """What `write_sample` wrote: where, how large it is, and a report per raw table."""
+class SampleReport(NamedTuple):
+    """What `write_sample` wrote: where, how large it is, and what by `source.table`."""
 
     folder: Path
     size_bytes: int
-    tables: list[TableReport]
-
-    def table(self, full_name: str) -> TableReport:
-        """The report of one table, `source.table`.
-
-        Raises:
-            KeyError: if the sample has no such table.
-        """
-        return {f"{one.source}.{one.table}": one for one in self.tables}[full_name]
+    tables: dict[str, TableReport]
 
 
 def write_sample(
@@ -119,7 +94,7 @@ def write_sample(
             file.write(SQLITE_VERSION.to_bytes(4, "big"))
         _temporary(path).replace(path)
     size_bytes = sum((out_dir / name).stat().st_size for name in names)
-    return SampleReport(out_dir, size_bytes, list(tables.values()))
+    return SampleReport(out_dir, size_bytes, tables)
 
 
 def write_application_sql(path: Path, scale: float = 1.0) -> None:
@@ -154,12 +129,13 @@ def generator(scale: float, threads: int | None = None) -> Iterator[duckdb.DuckD
 def _tell(db: duckdb.DuckDBPyConnection, name: str) -> TableReport:
     """Make the records of a table's files, and count them."""
     db.execute(f"create or replace table told_now as from told('{name}')")
-    report = TableReport(*name.split("."))
+    report = TableReport(Counter(), Counter())
     planted = (HERE / "planted.sql").read_text(encoding="utf-8")
     for outcome, reason, total in db.execute(planted, {"name": name}).fetchall():
-        setattr(report, outcome, getattr(report, outcome) + int(total or 0))
+        report.counts[outcome] += int(total or 0)
         if reason:
             report.reasons[outcome, reason] += int(total)
+    report.counts["items"] = sum(report.counts[outcome] for outcome in ITEMS)
     return report
 
 
@@ -173,8 +149,9 @@ def _write_file(out_dir: Path, db: duckdb.DuckDBPyConnection, layout: dict) -> N
     with open_file(path) as file:
         write_texts(file, texts, layout)
     if layout["again"]:
-        with open_file(out_dir / layout["again"], pack=False) as copy, path.open("rb") as whole:
-            shutil.copyfileobj(whole, copy)
+        copy = out_dir / layout["again"]
+        shutil.copyfile(path, _temporary(copy))
+        _temporary(copy).replace(copy)
 
 
 LINES = {"style": "lines", "options": "", "opening": "", "between": "\n", "ending": "\n"}
@@ -219,12 +196,12 @@ def _write_table(path: Path, table: str, texts: duckdb.DuckDBPyConnection) -> No
 
 
 @contextmanager
-def open_file(path: Path, *, pack: bool = True) -> Iterator[BinaryIO]:
+def open_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write, put in place when it is whole; packed bytes carry no time and no name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _temporary(path)
     with part.open("wb") as file:
-        if pack and path.suffix == ".gz":
+        if path.suffix == ".gz":
             with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
                 yield packed
         else:
@@ -246,10 +223,6 @@ def _check_folder(out_dir: Path, names: set[str]) -> None:
     ours |= {_temporary(path) for path in ours}
     found = {path for path in out_dir.rglob("*") if path.is_symlink() or not path.is_dir()}
     if strangers := sorted(found - ours):
-        raise CasebookError(
-            f"the folder holds {len(strangers)} files that are not of a sample, "
-            f"such as {strangers[0].relative_to(out_dir)}",
-            file=out_dir,
-            fix="name a folder that is empty or does not exist yet; "
-            "an earlier sample in it is written over",
-        )
+        such = f"{len(strangers)} files, such as {strangers[0].relative_to(out_dir)}"
+        fix = "name a folder that is empty or does not exist yet, or holds an earlier sample"
+        raise CasebookError(f"the folder holds {such}, not of a sample", file=out_dir, fix=fix)
