@@ -4,11 +4,18 @@ with
 
 album_sales as (
     select * from {{ ref('album_sales') }}
+),
+
+most_popular as (
+    select
+        album_title,
+        line_count
+    from album_sales
+    order by line_count desc, album_title asc, album_id asc
+    limit 1
 )
 
 select
     album_title,
     line_count
-from album_sales
-order by line_count desc, album_title asc, album_id asc
-limit 1
+from most_popular

@@ -184,9 +184,10 @@ def newest_build(connection: duckdb.DuckDBPyConnection) -> str:
 class Server:
     """`casebook serve` in a process of its own, on a free port of the loopback."""
 
-    def __init__(self, warehouse: Path, *options: str) -> None:
+    def __init__(self, warehouse: Path, *options: str, before: tuple[str, ...] = ()) -> None:
         self.process = subprocess.Popen(
             [
+                *before,
                 str(Path(sys.executable).with_name("casebook")),
                 "serve",
                 *("--port", "0", "--warehouse", str(warehouse)),
@@ -235,9 +236,9 @@ class Server:
 
 
 @contextmanager
-def serving(warehouse: Path, *options: str) -> Iterator[Server]:
+def serving(warehouse: Path, *options: str, before: tuple[str, ...] = ()) -> Iterator[Server]:
     """A server that is stopped in the end, and must not have written a traceback."""
-    server = Server(warehouse, *options)
+    server = Server(warehouse, *options, before=before)
     try:
         yield server
     finally:

@@ -54,6 +54,7 @@ def test_decode_is_the_inverse_of_encode(path: str) -> None:
     assert decode(encode(path)) == path
 
 
+@settings(deadline=None, max_examples=50)
 @given(PATHS)
 def test_duckdb_decodes_what_encode_wrote(path: str) -> None:
     assert duckdb.execute("select url_decode(?)", [encode(path)]).fetchall() == [(path,)]

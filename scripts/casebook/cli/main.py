@@ -20,6 +20,7 @@ from casebook.cli import (
     report,
     sample,
     serve,
+    sql,
 )
 from casebook.cli.printing import err, out
 from casebook.errors import CasebookError
@@ -44,6 +45,7 @@ app.command()(load.replay)
 app.command()(ask.trace)
 app.command()(ask.ctr)
 app.command()(ask.recommend)
+app.command()(sql.sql)
 app.command()(report.report)
 app.command()(serve.serve)
 app.command()(draft.declare)

@@ -163,6 +163,7 @@ def _entry(
         landed=reading.landed,
         quarantined=reading.records - reading.landed,
         columns_ignored=[_plain(column) for column in reading.columns_ignored],
+        notes=[_plain(note) for note in reading.notes],
         layout=reading.layout,
         corrections=known.corrections,
         replaced_files=known.replaced,

@@ -91,12 +91,14 @@ class Reading:
         columns_ignored: columns of the file that the source does not declare, sorted.
         layout: what `Reader.again` must know of the file to read one of its records without it,
             such as the delimiter and the header; goes into the ledger as JSON.
+        notes: what is to be noticed about the file as a whole, as lines for people.
     """
 
     records: int
     landed: int
     columns_ignored: list[str] = field(default_factory=list)
     layout: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
