@@ -52,17 +52,11 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table or view, or what a table function answers, on both engines.
+    """A table or view, or what a table function answers, in both warehouses."""
 
-    Attributes:
-        name: as `schema.table`.
-        rows: how many DuckDB has; None where the table is not there.
-        differences: one sentence each; empty where both are the same.
-    """
-
-    name: str
-    rows: int | None
-    differences: tuple[str, ...]
+    name: str  # as `schema.table`
+    rows: int | None  # how many DuckDB has; None where the table is not there
+    differences: tuple[str, ...]  # one sentence each; empty where both are the same
 
 
 def build_both(

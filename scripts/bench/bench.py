@@ -162,25 +162,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--scale",
-        type=float,
-        default=1.0,
-        help="times 500 MB of raw data; 1 by default, 0.002 at least; 10 needs about 15 GB of disk",
-    )
-    parser.add_argument(
-        "--rounds", type=int, help="how often each side runs; 3 by default, 1 above 1,000 MB"
-    )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=PROJECT / "target" / "bench",
-        help="everything is written below it, and generated data stays there",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result as JSON")
-    parser.add_argument(
-        "--only", action="append", choices=SECTIONS, help="this section only; may be repeated"
-    )
+    add = parser.add_argument
+    add("--scale", type=float, default=1.0, help="times 500 MB of raw data; at least 0.002")
+    add("--rounds", type=int, help="how often each side runs; 3, or 1 above 1,000 MB")
+    add("--folder", type=Path, default=PROJECT / "target" / "bench", help="generated data stays")
+    add("--json", type=Path, metavar="FILE", help="also write the result as JSON")
+    add("--only", action="append", choices=SECTIONS, help="this section only; may be repeated")
     options = parser.parse_args(arguments)
     if not LEAST_BYTES <= BASE_BYTES * options.scale < float("inf"):
         parser.error(f"--scale must be at least {LEAST_BYTES / BASE_BYTES}, and finite")

@@ -60,11 +60,11 @@ LINES_PER_BYTE = {"csv": 2.22, "json": 0.72, "jsonl": 1.0}
 
 
 def kept(folder: Path, name: str, write: Callable[[Path], None]) -> Path:
-    """A file or folder of an earlier run, if the same programs wrote it, or else a new one.
+    """A file or folder that an earlier run wrote with the same programs, or else a new one.
 
     Args:
         folder: where generated data stays.
-        name: what it is, with all that it depends on but the programs.
+        name: says all that it depends on, apart from the programs.
         write: writes it to the path that it is given.
     """
     programs = [Path(__file__), *sorted(HERE.glob("*.*"))]
@@ -80,11 +80,11 @@ def kept(folder: Path, name: str, write: Callable[[Path], None]) -> Path:
 
 
 def write_votes(path: Path, size_bytes: int) -> None:
-    """Write votes of five years, of which all land and are accepted, into a file of that size.
+    """Write votes of five years, of which all are accepted, into a file of about that size.
 
     Args:
-        path: the file: JSON lines, with `.csv` CSV and with `.json` an array.
-        size_bytes: about how large it is to be.
+        path: of JSON lines, `.csv` or, with `.json`, an array.
+        size_bytes: of the file.
     """
     form = path.suffix.removeprefix(".")
     lines_bytes = round(size_bytes * LINES_PER_BYTE[form])
@@ -100,14 +100,7 @@ def write_votes(path: Path, size_bytes: int) -> None:
 
 
 def write_votes_of_days(path: Path, *, first: int, records: int, days: tuple[date, ...]) -> None:
-    """Write votes of several days, evenly spread over them.
-
-    Args:
-        path: the file, of JSON lines.
-        first: how many records come before, in earlier files.
-        records: how many to write.
-        days: the days on which they were cast.
-    """
+    """Write votes, a JSON object a line, evenly spread over days; `first` others come before."""
     with generator(1) as db, open_file(path) as file:
         values = {"first": first, "records": records, "days": list(days)}
         write_texts(file, db.execute(VOTES, values))

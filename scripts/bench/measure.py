@@ -28,22 +28,13 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a program.
+    """One run of a program with its children."""
 
-    Attributes:
-        seconds: wall time from its start to its end.
-        processor: seconds of processor time that it and its children took.
-        peak_bytes: most memory that they held at once, as resident set size.
-        output: what it wrote to stdout.
-        failure: why it was stopped, or what it wrote before it ended with another status than 0;
-            empty if it did neither.
-    """
-
-    seconds: float
-    processor: float
-    peak_bytes: int
-    output: str
-    failure: str = ""
+    seconds: float  # wall time from its start to its end
+    processor: float  # seconds of processor time
+    peak_bytes: int  # most memory that they held at once, as resident set size
+    output: str  # what it wrote to stdout
+    failure: str = ""  # why it was stopped, or what it wrote before it ended with a bad status
 
     @property
     def figures(self) -> dict[str, float]:
@@ -117,12 +108,8 @@ def program(name: str) -> Path:
 
 def environment_of(work: Path) -> dict[str, str]:
     """An environment in which Casebook and dbt read and write below a folder, and nowhere else."""
-    plain = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("CASEBOOK_", "DBT_"))
-    }
-    return plain | {
+    ours = ("CASEBOOK_", "DBT_")
+    return {name: text for name, text in os.environ.items() if not name.startswith(ours)} | {
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "CASEBOOK_RAW": str(work / "raw"),
         "CASEBOOK_LAKE": str(work / "lake"),
@@ -142,15 +129,6 @@ def settle(*files: Path) -> None:
             with file.open("rb", buffering=0) as read:
                 while read.read(1 << 20):
                     pass
-
-
-def deliver(file: Path, place: Path) -> None:
-    """Put a file into a raw folder: as a hard link, or as a copy where disks do not allow it."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        place.hardlink_to(file)
-    except OSError:
-        shutil.copyfile(file, place)
 
 
 def remove(*paths: Path) -> None:

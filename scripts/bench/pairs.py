@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 import inputs
-from measure import MB, PROJECT, SCRIPTS, BenchError, deliver, program, remove, run
+from measure import MB, PROJECT, SCRIPTS, BenchError, program, remove, run
 from spark_models import measure_models
 
 MEDIUM, LARGE = 500 * MB, 5_000 * MB
@@ -28,79 +28,47 @@ BUILD = [program("casebook"), "build", "--select", "+votes", "weekly_votes", "ou
 
 @dataclass(frozen=True)
 class Bench:
-    """What every section is given.
+    """What every section is given."""
 
-    Attributes:
-        data: where generated data stays.
-        work: where everything else is written.
-        size_bytes: about how much raw data a section generates.
-        environment: of the programs, so that they work there.
-    """
-
-    data: Path
-    work: Path
-    size_bytes: int
-    environment: dict[str, str]
+    data: Path  # where generated data stays
+    work: Path  # where everything else is written
+    size_bytes: int  # about how much raw data a section generates
+    environment: dict[str, str]  # of the programs, so that they work there
 
 
 @dataclass(frozen=True)
 class Side:
-    """A program that is measured.
-
-    Attributes:
-        name: what it is.
-        command: the program and its arguments. If it writes a JSON object with `seconds`, that is
-            its figure, and `parts` is what these are made up of.
-        reads: files and folders that are read into the page cache first.
-        prepare: makes folders as they must be before each run.
-        environment: what it gets beside the environment of all.
-        folder: where it runs.
-    """
+    """A program that is measured. If the last line that it writes is a JSON object with `seconds`,
+    that is its figure, and `parts` is what these are made up of."""
 
     name: str
     command: Sequence[str | Path]
-    reads: Sequence[Path] = ()
-    prepare: Callable[[], None] = lambda: None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    reads: Sequence[Path] = ()  # read into the page cache first
+    prepare: Callable[[], None] = lambda: None  # makes folders as they must be before each run
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside that of all
     folder: Path = PROJECT
 
 
 @dataclass(frozen=True)
 class Other:
-    """What a command is compared with.
-
-    Attributes:
-        side: the bare script.
-        bound: of the ratio; None where there is none.
-        least: the smallest amount of raw data, in bytes, that the bound is meant for.
-    """
+    """What a command is compared with."""
 
     side: Side
-    bound: float | None = None
-    least: int = MEDIUM
+    bound: float | None = None  # of the ratio
+    least: int = MEDIUM  # bytes of raw data that the bound is meant for, and more
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A command beside bare scripts.
-
-    Attributes:
-        name: what is measured.
-        ours: the command.
-        others: the bare scripts.
-        size_bytes: how much it reads, where MB a second are bound; else seconds are.
-        bound: least MB a second, or most seconds; None where there is none.
-        least: as in `Other`.
-        check: fails unless all sides did the same work; returns a sentence about it.
-    """
+    """A command beside bare scripts, or one, or none."""
 
     name: str
     ours: Side
     others: Sequence[Other] = ()
-    size_bytes: int = 0
+    size_bytes: int = 0  # how much it reads, where MB a second are bound; else seconds are
     bound: float | None = None
     least: int = MEDIUM
-    check: Callable[[], str] = str
+    check: Callable[[], str] = str  # fails unless all did the same work; says what they did
 
 
 def loads(bench: Bench) -> Iterator[Pair]:
@@ -203,6 +171,7 @@ def builds(bench: Bench) -> Iterator[Pair]:
 def ctr(bench: Bench) -> Iterator[Pair]:
     """`casebook serve` beside the same query in the DuckDB client: the median of an answer."""
     warehouse = bench.work / "warehouse.db"
+    remove(bench.work / "raw", bench.work / "lake", warehouse)
     run([program("casebook"), "sample", bench.work / "raw", "--quiet"], bench.environment)
     selected = ("--select", "+ctr", "builds", "--indirect-selection", "cautious")
     run([program("casebook"), "build", "--quiet", *selected], bench.environment)
@@ -292,7 +261,9 @@ def _votes(bench: Bench, form: str, size: int) -> Path:
 def _deliver(bench: Bench, file: Path) -> None:
     """Start over with one raw file and nothing loaded."""
     remove(bench.work / "raw", bench.work / "lake")
-    deliver(file, bench.work / "raw" / "blog" / "votes" / file.name)
+    votes = bench.work / "raw" / "blog" / "votes"
+    votes.mkdir(parents=True)
+    (votes / file.name).hardlink_to(file)
 
 
 def _load(bench: Bench, raw: Path) -> Side:

@@ -24,7 +24,7 @@ Command = list[str | Path]
 
 
 def measure_models(work: Path, environment: dict[str, str]) -> tuple[Command, Command]:
-    """Build once on Spark, and give the commands that are to be compared.
+    """Build once on Spark, and give the commands of dbt and of the bare session.
 
     The statements are those that dbt ran, as the first build left them in its target folder, in the
     same order. Each side is a Java program of its own with the same settings, and first runs all
@@ -34,12 +34,6 @@ def measure_models(work: Path, environment: dict[str, str]) -> tuple[Command, Co
     Args:
         work: the folder of raw files, lake and warehouse.
         environment: of both sides; gets what a build gives to Spark.
-
-    Returns:
-        The commands of dbt and of the bare session.
-
-    Raises:
-        BenchError: if the build fails, or makes no table.
     """
     settings = Settings(PROJECT, work / "raw", work / "lake", work / "warehouse.db")
     environment |= spark_environment(settings, environment)
@@ -48,18 +42,9 @@ def measure_models(work: Path, environment: dict[str, str]) -> tuple[Command, Co
     if not named:
         raise BenchError(f"{work / 'dbt'} has no statement that makes a table")
     asked = work / "asked.json"
-    asked.write_text(
-        json.dumps(
-            {
-                "settings": session_settings(environment),
-                "scratch": SCRATCH,
-                "before": before,
-                "statements": named,
-                "results": str(work / "dbt" / "run_results.json"),
-            }
-        ),
-        encoding="utf-8",
-    )
+    given = {"settings": session_settings(environment), "scratch": SCRATCH, "before": before}
+    given |= {"statements": named, "results": str(work / "dbt" / "run_results.json")}
+    asked.write_text(json.dumps(given), encoding="utf-8")
     bare: Command = [sys.executable, SCRIPTS / "bare_models.py", asked]
     return [*bare, "build", *OPTIONS, "--exclude-resource-type", "unit_test"], bare
 
@@ -77,13 +62,10 @@ def session_settings(environment: dict[str, str]) -> dict[str, str]:
 
 
 def read_statements(dbt: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """The statements that dbt ran on Spark, in its order, with tables in another database.
+    """Views that dbt made on Spark, and statements of tables and tests by name, in its order.
 
     Args:
         dbt: dbt's target folder, after a full build of one thread.
-
-    Returns:
-        Views; and of each table and test the name and the statement.
     """
     nodes = json.loads((dbt / "manifest.json").read_text(encoding="utf-8"))["nodes"]
     results = json.loads((dbt / "run_results.json").read_text(encoding="utf-8"))["results"]

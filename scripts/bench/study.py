@@ -155,18 +155,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             raise argparse.ArgumentTypeError(f"{text} does not ascend from above 0")
         return found
 
-    parser.add_argument(
-        "--votes", type=steps, default=[25.0, 50.0, 100.0], help="the steps, in millions of votes"
-    )
-    parser.add_argument("--day", type=float, default=0.5, help="millions of votes of the day")
-    parser.add_argument(
-        "--engine", action="append", help="duckdb, or Spark's master as local[2]; may be repeated"
-    )
-    parser.add_argument(
-        "--memory", action="append", help="limit of DuckDB or Spark's driver; may be repeated"
-    )
-    parser.add_argument("--free-gb", type=float, default=12.0, help="GB of disk to leave free")
-    parser.add_argument("--folder", type=Path, default=PROJECT / "target" / "bench")
+    add = parser.add_argument
+    add("--votes", type=steps, default=[25.0, 50.0, 100.0], help="millions of votes at each step")
+    add("--day", type=float, default=0.5, help="millions of votes of the day")
+    add("--engine", action="append", help="duckdb, or Spark's master as local[2]; repeatable")
+    add("--memory", action="append", help="limit of DuckDB or of Spark's driver; repeatable")
+    add("--free-gb", type=float, default=12.0, help="GB of disk to leave free")
+    add("--folder", type=Path, default=PROJECT / "target" / "bench")
     options = parser.parse_args(arguments)
     options.engine, options.memory = options.engine or ["duckdb"], options.memory or ["4g"]
     return options

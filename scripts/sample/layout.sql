@@ -30,7 +30,8 @@ create table raws as from table_of('raws');
 create table files as select * replace (coalesce(options, '') as options) from table_of('files');
 -- What happens to records, in turns. A fate is what becomes of the record, or of each item in it;
 -- how it is made unreadable; and when the clean record comes again, in how many records or later,
--- in the last file: `quarantined as short, again later`. The reason of those kept is what is odd
+-- in the last file: `quarantined as short, again later`. Who is orphaned is rejected where it is the
+-- last with its key. The reason of those kept is what is odd
 -- about them. A patch is a JSON merge patch, or a regular expression `=>` its replacement.
 create table dirt as from table_of('dirt');
 create macro never() as 1000000000000000;  -- so many records later is in the last file
@@ -38,11 +39,11 @@ create macro never() as 1000000000000000;  -- so many records later is in the la
 create view stories as
 select
     r.table_name,
+    r.every,
+    count(*) filter (step = 0) over (partition by r.table_name) as turns,
     dense_rank() over (partition by r.table_name order by d.rowid) as story,
     step,
-    if(step = 0, 0, coalesce(
-        try_cast(regexp_extract(d.fate, 'again (\d+)', 1) as bigint), never()
-    )) as shift,
+    step * coalesce(try_cast(regexp_extract(d.fate, 'again (\d+)', 1) as bigint), never()) as shift,
     if(step = 0, regexp_extract(d.fate, '^[\w,]*\w'), 'kept') as outcome,
     if(step = 0, d.reason, null) as reason,
     if(step = 0, regexp_extract(d.fate, 'as (\w+)', 1), '') as spoil,
@@ -113,26 +114,16 @@ end;
 create macro told(name) as table
 with placed as (
     select
-        l.*,
-        r.n,
-        r.n + coalesce(s.shift, 0) as position,
-        coalesce(s.step, 0) as step,
-        coalesce(s.outcome, 'kept') as outcome,
-        s.reason,
+        l.*, r.n, r.n + coalesce(s.shift, 0) as position, coalesce(s.step, 0) as step,
+        coalesce(s.outcome, 'kept') as outcome, s.reason,
         if(l.style = 'sqlite' and s.outcome = 'quarantined', 'bytes', s.spoil) as how,
         patched(r.record, s.patch) as clean,
         cast(if(how = 'bytes', with_bad_byte(clean), clean) as json) as said
     from query_table(name) as r
-    inner join (
-        select any_value(raws.every) as every, max(story) as turns
-        from raws
-        left join stories on raws.table_name = stories.table_name
-        where raws.table_name = name
-    ) on true
     left join stories as s
         on s.table_name = name
-        and r.slot % every = every - 1
-        and s.story = r.slot // every % turns + 1
+        and r.slot % s.every = s.every - 1
+        and s.story = r.slot // s.every % s.turns + 1
     inner join layouts as l
         on l.table_name = name
         and r.n + coalesce(s.shift, 0) >= l.first_row
@@ -164,11 +155,7 @@ lined as (
 )
 
 select
-    file,
-    position,
-    n,
-    step,
-    outcome,
+    file, position, n, step, outcome,
     case
         when outcome != 'quarantined' then reason
         when style = 'array' then 'not_an_object'

@@ -90,8 +90,9 @@ select
     ) as text) as record
 from numbers(300) as i
 left join (
-    select story * 3 - 1 as slot, max(max(story)) over () * 3 as turn, bool_or(outcome = 'kept') as is_kept
-    from stories where table_name = 'storefront.orders' group by story
-) as s on not s.is_kept and s.slot = i.n * 2 // 3 % 200 % s.turn
+    select story * every - 1 as slot, turns * every as turn
+    from stories where table_name = 'storefront.orders'
+    group by all having not bool_or(outcome = 'kept')
+) as s on s.slot = i.n * 2 // 3 % 200 % s.turn
 inner join storefront.orders_of_views as o
     on o.n = i.n * 2 // 3 - if(s.slot is null, 0, 1);
