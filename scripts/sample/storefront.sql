@@ -40,9 +40,7 @@ select n, slot, message(n, ms, platform = 'iOS') as record from storefront.views
 -- Every order is of a view, some minutes later; the site is used on desktops, too.
 create view storefront.orders_of_views as
 select
-    r.n,
-    r.slot,
-    l.path,
+    r.n, r.slot, l.path,
     500001 + r.n as order_id,
     product_of(v.n) as product,
     make_timestamp((v.ms - 3 * 3600000 + 60000 * (2 + draw(r.n, 21, 8))) * 1000) as ordered_at,
@@ -78,16 +76,13 @@ select n, slot, cast(json_merge_patch(json_object(
 from storefront.orders_of_views;
 -- Three items for two orders; what would be of an order that is not accepted is of another.
 create view storefront.order_items as
-select
-    i.n,
-    i.slot,
-    cast(json_object(
-        'id', cast(900001 + i.n as text),
-        'order_id', cast(o.order_id as text),
-        'sku', code_of(o.product) || '-' || pick(['M', 'G', 'P', 'U', '38'], i.n),
-        'quantity', cast(if(draw(i.n, 31, 9) = 0, 2, 1) as text),
-        'code_color', code_of((o.product + if(i.n % 3 = 1, 1, 0)) % 80)
-    ) as text) as record
+select i.n, i.slot, cast(json_object(
+    'id', cast(900001 + i.n as text),
+    'order_id', cast(o.order_id as text),
+    'sku', code_of(o.product) || '-' || pick(['M', 'G', 'P', 'U', '38'], i.n),
+    'quantity', cast(if(draw(i.n, 31, 9) = 0, 2, 1) as text),
+    'code_color', code_of((o.product + if(i.n % 3 = 1, 1, 0)) % 80)
+) as text) as record
 from numbers(300) as i
 left join (
     select story * every - 1 as slot, turns * every as turn

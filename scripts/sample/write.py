@@ -29,16 +29,10 @@ SQLITE_VERSION = 3_040_001  # that a database says it was written by last
 
 
 class TableReport(NamedTuple):
-    """What was written for one raw table.
+    """What was written for one raw table."""
 
-    Attributes:
-        counts: files, records, and what becomes of those as `audit.row_accounting` names it.
-        reasons: how many there are by outcome and reason, as `("rejected", "Id: missing")`; of
-            `kept` ones, by what is odd about them.
-    """
-
-    counts: Counter[str]
-    reasons: Counter[tuple[str, str]]
+    counts: Counter[str]  # files, records, and what becomes of those, as in audit.row_accounting
+    reasons: Counter[tuple[str, str]]  # by outcome; of those kept, what is odd about them
 
 
 class SampleReport(NamedTuple):
@@ -56,18 +50,14 @@ def write_sample(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleReport:
-    """Write raw files for every source, laid out like `raw/`.
+    """Write raw files for every source, laid out like `raw/`, and return what was planted.
 
     Args:
-        out_dir: the folder to write to: none yet, an empty one, or an earlier sample, which is
-            written over.
+        out_dir: none yet, an empty folder, or an earlier sample, which is written over.
         scale: how many times the base number of records (5,000 votes and so on). The files stay
             the same in number and grow. Below 1 some kinds of bad records do not occur.
         threads: how many DuckDB uses; the bytes are the same.
         progress: called after each file with the files written so far and those to write in all.
-
-    Returns:
-        What was planted, table by table.
 
     Raises:
         CasebookError: if the scale is not above 0, or the folder holds anything else.
@@ -98,9 +88,7 @@ def write_sample(
 
 
 def write_application_sql(path: Path, scale: float = 1.0) -> None:
-    """Write the SQL text that fills the film store's application database.
-
-    Its tables have text columns and no keys, so that the same dirt fits in as in the files.
+    """Write the SQL text that fills the film store's database, with the same dirt as the files.
 
     Args:
         path: the file to write; not below a raw folder, where it would be taken for a delivery.
