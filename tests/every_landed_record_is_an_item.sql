@@ -12,8 +12,5 @@ select
 from {{ ref('row_accounting') }}
 where
     landed != items
-    and (
-        concat(source_name, '.', table_name) in {{ literal_list(var('audited_tables')) }}
-        or concat(source_name, '.', table_name) in {{ literal_list(var('staged_tables')) }}
-    )
+    and concat(source_name, '.', table_name) in {{ literal_list(var('audited_tables')) }}
     and concat(source_name, '.', table_name) != 'storefront.product_events'

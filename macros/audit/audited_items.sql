@@ -40,9 +40,7 @@
         kept.
     -#}
     {%- set tables = [] -%}
-    {%- set listed = dict(var('audited_tables')) -%}
-    {%- for name in var('staged_tables', []) -%}{%- do listed.update({name: {}}) -%}{%- endfor -%}
-    {%- for name, given in listed.items() -%}
+    {%- for name, given in var('audited_tables').items() -%}
         {%- set parts = name.split('.') -%}
         {%- do tables.append({
             'name': name,

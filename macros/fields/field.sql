@@ -14,11 +14,14 @@
 {%- endmacro %}
 
 
-{% macro an_integer(column, type='bigint', kind='an_integer', at_least=none, required=false) -%}
+{% macro an_integer(column, type='bigint', kind='an_integer', at_least=none, at_most=none, required=false) -%}
     {%- set number = cast_integer(adapter.quote(column), type) -%}
     {%- if at_least is not none -%}
         {%- set number -%}
-            case when {{ number }} >= {{ at_least }} then {{ number }} end
+            case
+                when {{ number }} >= {{ at_least }} {{ 'and ' ~ number ~ ' <= ' ~ at_most if at_most }}
+                    then {{ number }}
+            end
         {%- endset -%}
     {%- endif -%}
     {%- do return(field(column, kind, number, required)) -%}
@@ -27,16 +30,16 @@
 
 {#- A number with more decimals than there is room for is rejected, unless a rule says that it is
     rounded. -#}
-{% macro a_number(column, precision, scale, rounds=false, required=false) -%}
+{% macro a_number(column, precision, scale, rounds=false, at_least=none, required=false) -%}
     {%- set number = cast_decimal(adapter.quote(column), precision, scale, rounds) -%}
     {%- set rounded = cast_decimal(raw_text(column), precision, scale, true) -%}
-    {%- do return(field(
-        column,
-        'a_number',
-        number,
-        required,
-        [] if rounds else [[rounded ~ ' is not null', 'too_many_decimals']]
-    )) -%}
+    {%- set otherwise = [] if rounds else [[rounded ~ ' is not null', 'too_many_decimals']] -%}
+    {%- if at_least is not none -%}
+        {%- set exact = cast_decimal(raw_text(column), precision, scale, rounds) -%}
+        {%- set otherwise = [[exact ~ ' < ' ~ at_least, 'out_of_range']] + otherwise -%}
+        {%- set number = 'case when ' ~ number ~ ' >= ' ~ at_least ~ ' then ' ~ number ~ ' end' -%}
+    {%- endif -%}
+    {%- do return(field(column, 'a_number', number, required, otherwise)) -%}
 {%- endmacro %}
 
 

@@ -437,4 +437,5 @@ def test_the_command_prints_what_it_did(shop):
     shop.query("delete from shop.views")
     status, stdout, stderr = run("-s", "shop", "--verify")
     assert (status, stdout) == (1, "1 of 2 tables are equal, row by row\n")
-    assert stderr == "differs shop.views: 10 rows only here, 0 rows only there\n"
+    # A slow machine shows progress there, too.
+    assert stderr.endswith("differs shop.views: 10 rows only here, 0 rows only there\n")

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from casebook.lake.ledger import LedgerEntry
 from casebook.load.discover import Found, RawFile, find_files
-from casebook.sources import Column, Table
+from casebook.sources import Column, Table, read_sources
 from loading import Workshop, lines
 
 ORDERS = Table("shop", "orders", (Column("Id"),))
@@ -412,3 +412,13 @@ def test_a_zip_archive_that_cannot_be_read_is_refused(
     (result,) = shop.load().files
     assert str(result.entry.refusal).startswith(reason)
     assert shop.files_in_lake() == []
+
+
+def test_every_table_of_the_official_chinook_database_is_declared(tmp_path: Path) -> None:
+    official = "Album Artist Customer Employee Genre Invoice InvoiceLine MediaType Playlist"
+    path = database(tmp_path / "music_store" / "c.db", *official.split(), "PlaylistTrack", "Track")
+    declared = read_sources(Path(__file__).parents[2])
+    tables = [table for table in declared.values() if table.source == "music_store"]
+    found = find(tmp_path, *tables)
+    assert (len(found.files), found.undeclared) == (11, [])
+    assert {file.path for file in found.files} == {path}

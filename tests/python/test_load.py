@@ -237,7 +237,7 @@ def test_a_file_whose_landed_file_is_missing_is_landed_again(shop: Workshop) -> 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.xlsx", b"PK", "no reader for .xlsx"),
+        ("a.doc", b"PK", "no reader for .doc"),
         ("a.xls", b"Id\n1\n", "no reader for .xls"),
         ("a.xls.gz", b"Id\n1\n", "no reader for .xls"),
         ("README", b"hello", "no reader for a file without an extension"),

@@ -198,9 +198,7 @@ def test_a_file_without_a_required_column_is_refused(shop: Workshop) -> None:
     deliver(shop, "select 1 as Amount, 2 as Nr")
     shop.load()
     assert shop.entry(NAME).state == "refused"
-    assert shop.entry(NAME).refusal == (
-        "it does not have the required column Id; its columns are: Amount, Nr"
-    )
+    assert shop.entry(NAME).refusal == ("lacks the required column Id; it has: Amount, Nr")
 
 
 def test_bytes_that_are_not_utf8_are_quarantined_as_they_are(shop: Workshop) -> None:

@@ -9,7 +9,7 @@ import pytest
 from workbench import PROJECT
 
 ID = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*-\d+\b")
-PREFIXES = ("BLOG-", "STOREFRONT-", "MOVIES-", "MUSIC_STORE-", "COURSES-", "AUDIT-")
+PREFIXES = ("BLOG-", "STOREFRONT-", "MOVIES-", "MUSIC_STORE-", "COURSES-", "FILM_STORE-", "AUDIT-")
 
 
 def named_in(text: str) -> set[str]:

@@ -13,13 +13,23 @@ from casebook.settings import find_settings
 
 
 def declare(
-    path: Annotated[
-        str, typer.Argument(help="A raw file; a table of a SQLite file as FILE#TABLE.")
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Raw files, or their folder; a table of a SQLite file as FILE#TABLE.",
+        ),
     ],
     table: Annotated[
         str | None,
         typer.Option(
             "--table", metavar="SOURCE.TABLE", help="The table; by default what its folders say."
+        ),
+    ] = None,
+    case: Annotated[
+        str | None,
+        typer.Option(
+            help="The case that takes the table up: its group, schema and intermediate model too."
         ),
     ] = None,
     raw: Raw = None,
@@ -37,9 +47,9 @@ def declare(
     from casebook.draft import preview, write
 
     settings = find_settings(raw)
-    name, mark, member = path.partition("#")
-    path = f"{settings.delivery(Path(name))}{mark}{member}"
-    declared = draft_files(settings, path, table, force=force)
+    split = [path.partition("#") for path in paths]
+    places = [f"{settings.delivery(Path(name))}{mark}{member}" for name, mark, member in split]
+    declared = draft_files(settings, places, table, case=case, force=force)
     if show:
         out.print(preview(settings, declared), markup=False, end="")
         return
@@ -47,13 +57,13 @@ def declare(
     for file in declared.files:
         verb = "wrote" if file in declared.new else "changed"
         out.print(f"{verb} {file.relative_to(settings.project)}", markup=False)
-    if declared.by_hand:
-        err.print("[yellow]add to dbt_project.yml[/], so that the audit counts the records:")
-        err.print(declared.by_hand, markup=False)
+    for addition in declared.by_hand:
+        err.print("[yellow]add by hand[/] ", end="")
+        err.print(addition, markup=False)
     out.print(f"\nguessed from {declared.seen}; look at each `# confirm:`", markup=False)
-    if declared.head.bad:
-        bad = f"{declared.head.bad} of its first records cannot be read"
-        out.print(f"{bad}, such as {declared.head.why_bad}", markup=False)
+    if bad := sum(head.bad for head in declared.heads):
+        why = next(head.why_bad for head in declared.heads if head.bad)
+        out.print(f"{bad} of its first records cannot be read, such as {why}", markup=False)
     print_rows(
         ["column", "staging", "type", "required", "key", "look at"],
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from casebook.load.run import load
 from casebook.readers.archives import UNREADABLE, open_text, refused
 from casebook.readers.base import MAX_RECORD_BYTES, Raw
 from casebook.readers.choose import find_reader
-from casebook.readers.delimited_header import guess_header
+from casebook.readers.header import guess_header
 from casebook.settings import Settings
 from casebook.sources import Table
 from casebook.sql import quote_name, quote_text
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 MOST_RECORDS = 20_000
 MOST_BYTES = 64 << 20
+# What no column is called: a number that is no year, a date, a time.
+_VALUE = re.compile(r"[-+]?(\d{1,3}|\d{5,}|\d*[.,]\d+)|\d{4}-\d\d-\d\d([ T].*)?")
 # Columns that no file has, so that the loader names all that the file does have as undeclared. They
 # are two, as DuckDB takes bare values for records where one column is wanted.
 _NO_COLUMNS = [Name(name, name, "") for name in ("\ufffd1", "\ufffd2")]
@@ -241,7 +244,13 @@ def _header(file: Path, path: Path) -> list[str]:
         raise CasebookError(
             "it is empty", file=path, fix="draft from a file that has a header and records"
         )
-    return list(header.names)
+    if any(_VALUE.fullmatch(name) for name in header.names):
+        raise CasebookError(
+            f"it seems to have no header: its first record is {', '.join(header.names)[:200]}",
+            file=path,
+            fix="have it delivered with one, or put a line with the columns' names before it",
+        )
+    return [name for name in header.names if name]
 
 
 def _loaded(line: bytes) -> object:

@@ -113,9 +113,13 @@ def snake_case(name: str) -> str:
 
 def singular(table: str) -> str:
     """The table's noun in the singular, as far as a rule of thumb goes."""
+    if re.search(r"(^|_)(series|species|news)$", table) or re.search(r"(ss|us|is)$", table):
+        return table
+    if re.search(r"(mov|cook|calor|zomb|rook|self|gen|brown|hood|prair|(^|_)[pltd])ies$", table):
+        return table[:-1]
     if table.endswith("ies"):
         return table[:-3] + "y"
-    if re.search(r"(ss|x|ch|sh)es$", table):
+    if re.search(r"(ss|us|x|ch|sh)es$", table):
         return table[:-2]
     return table[:-1] if re.search(r"[^s]s$", table) else table
 

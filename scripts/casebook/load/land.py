@@ -95,7 +95,7 @@ def _land(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
 def _land_once(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
     identity = _identity(file)
     path, folder = _delivered(file, worker), worker.empty_folder()
-    reader, compression = find_reader(path)
+    reader, compression = find_reader(path, file.table)
     prefix = known.landed.size_bytes if known.landed else None
     measuring = worker.measure(path, identity, compression, prefix, reader.counter)
     quarantine = Quarantine(folder / "quarantine.jsonl")

@@ -117,7 +117,7 @@ def _text(settings: Settings, origin: Origin, table: Table, folder: Path) -> str
         raise Refused(f"{path} is gone")
     if hash_file(path) != origin.file_hash:
         raise Refused(f"{settings.raw / origin.source_file} has changed since it was landed")
-    reader, compression = find_reader(path)
+    reader, compression = find_reader(path, table)
     raw = Raw(
         path, compression, table, lambda: measure(path, compression, counter=reader.counter), member
     )

@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from casebook.errors import Refused
-from casebook.readers import delimited, json_array, json_lines, parquet_file, sqlite_file
-from casebook.readers.archives import COMPRESSIONS, UNREADABLE, open_text, refused
+from casebook.readers import (
+    delimited,
+    json_array,
+    json_lines,
+    parquet_file,
+    sqlite_file,
+    workbook,
+    xml_rows,
+)
+from casebook.readers.archives import COMPRESSIONS, UNREADABLE, open_utf8, refused
 from casebook.readers.base import Reader
+from casebook.readers.json_split import is_printed
+
+if TYPE_CHECKING:
+    from casebook.sources import Table
 
 READERS = {
-    ".jsonl": json_lines.READER,
-    ".ndjson": json_lines.READER,
-    ".json": json_lines.READER,
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), json_lines.READER),
     **dict.fromkeys((".csv", ".tsv", ".txt"), delimited.READER),
     ".parquet": parquet_file.READER,
+    ".xml": xml_rows.READER,
+    ".xlsx": workbook.READER,
     **dict.fromkeys(sqlite_file.EXTENSIONS, sqlite_file.READER),
 }
-NOT_IN_ARCHIVES = (parquet_file.READER, sqlite_file.READER)
-FORMATS = {reader.format: reader for reader in (*READERS.values(), json_array.READER)}
+NOT_IN_ARCHIVES = (parquet_file.READER, sqlite_file.READER, workbook.READER)
+FORMATS = {r.format: r for r in (*READERS.values(), json_array.READER, json_array.OBJECTS)}
+_HEAD_BYTES = 1 << 20
 
 
-def find_reader(path: Path) -> tuple[Reader, str | None]:
+def find_reader(path: Path, table: Table | None = None) -> tuple[Reader, str | None]:
     """The reader for a raw file and its compression, by extension; for `.json` by content too.
+
+    Args:
+        path: the file.
+        table: its declaration, which tells where an object holds the records.
 
     Raises:
         Refused: if no reader reads such a file, or the file cannot be opened.
@@ -37,8 +55,8 @@ def find_reader(path: Path) -> tuple[Reader, str | None]:
         raise Refused(f"no reader for {extension or 'a file without an extension'}")
     if compression and reader in NOT_IN_ARCHIVES:
         raise Refused(f"a {extension} file is not read from an archive; deliver it unpacked")
-    if extension == ".json" and _starts_with_bracket(path, compression):
-        reader = json_array.READER
+    if extension == ".json":
+        reader = _reader_of_json(path, compression, table)
     return reader, compression
 
 
@@ -53,12 +71,18 @@ def reader_of(name: str) -> Reader:
     return FORMATS[name]
 
 
-def _starts_with_bracket(path: Path, compression: str | None) -> bool:
+def _reader_of_json(path: Path, compression: str | None, table: Table | None) -> Reader:
     try:
-        with open_text(path, compression) as text:
-            start = text.read(3).removeprefix(b"\xef\xbb\xbf").lstrip()
-            while not start and (more := text.read(4096)):
-                start = more.lstrip()
+        with open_utf8(path, compression, table and table.encoding) as text:
+            head = text.read(_HEAD_BYTES)
+            while head.isspace() and (more := text.read(_HEAD_BYTES)):
+                head = more
     except UNREADABLE as error:
         raise refused(error) from error
-    return start.startswith(b"[")
+    start = head.lstrip()[:1]
+    if start == b"[":
+        return json_array.READER
+    is_wrapped = table is not None and table.records_at is not None
+    if start == b"{" and (is_wrapped or is_printed(head)):
+        return json_array.OBJECTS
+    return json_lines.READER

@@ -1,4 +1,4 @@
-"""What the formats with rows and columns share: which column is which, and a row as JSON."""
+"""Which of a file's columns hold which declared one: one rule for every format."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from casebook.errors import Refused
-from casebook.readers.count import Counter
 
 if TYPE_CHECKING:
     from casebook.sources import Table
 
+MAX_COLUMNS = 10_000
+_SHOWN = 200
 _encode = json.JSONEncoder(
     ensure_ascii=False, default=lambda raw: raw.decode("utf-8", "surrogateescape")
 ).encode
@@ -23,51 +24,73 @@ class Columns:
     """Where a file has the declared columns.
 
     Attributes:
-        place_of: for every declared column, in the declared order, its place among the file's
-            columns (from 0), or None where the file does not have it.
-        ignored: the file's other columns, sorted.
+        places: for every declared column, in the declared order, the places (from 0) of the file's
+            columns that may hold it, the one that counts first.
+        missing: required columns that the file does not have.
+        ignored: the file's columns that are not read, or only where the first of several for the
+            same declared column has no value; sorted, at most `MAX_COLUMNS`.
     """
 
-    place_of: dict[str, int | None]
+    places: dict[str, list[int]]
+    missing: list[str]
     ignored: list[str]
 
     @property
-    def read(self) -> dict[str, int]:
-        """The declared columns that the file has, in the declared order, with their places."""
-        return {column: place for column, place in self.place_of.items() if place is not None}
+    def read(self) -> list[int]:
+        """The places of all columns that are read, in order."""
+        return sorted(place for places in self.places.values() for place in places)
 
 
-def match_columns(table: Table, names: Sequence[str], whose: str = "its columns are") -> Columns:
+def match_columns(table: Table, names: Sequence[str]) -> Columns:
     """Match a file's columns to the declared ones.
 
-    The column's own name comes before the same in another case, that before its aliases in the
-    order of the YAML, and each of these before the same in another case.
+    A column goes by its declared name, then by its aliases in the declared order, each in any
+    case; of one name in several cases the exact one comes first. In a record that has several of
+    them, the first that has a value counts.
 
     Args:
         table: the declaration.
-        names: the file's columns.
-        whose: what the names are, for a refusal.
+        names: the file's columns; an empty one has no name.
+    """
+    rank = {
+        spelling.lower(): (column.name, order, spelling)
+        for column in table.columns
+        for order, spelling in enumerate((column.name, *column.aliases))
+    }
+    found: dict[str, list[tuple[int, bool, int]]] = {column.name: [] for column in table.columns}
+    for place, name in enumerate(names):
+        if name.lower() in rank:
+            column, order, spelling = rank[name.lower()]
+            found[column].append((order, name != spelling, place))
+    places = {column: [entry[2] for entry in sorted(held)] for column, held in found.items()}
+    missing = [c.name for c in table.columns if c.required and not places[c.name]]
+    first = {held[0] for held in places.values() if held}
+    ignored = {
+        name or f"(column {place + 1})" for place, name in enumerate(names) if place not in first
+    }
+    return Columns(places, missing, sorted(ignored)[:MAX_COLUMNS])
+
+
+def check_columns(columns: Columns, names: Sequence[str]) -> None:
+    """Refuse a file that lacks a required column, or has too many.
 
     Raises:
-        Refused: if a required column is missing.
+        Refused: with the columns that are missing, and those that are there.
     """
-    place_of: dict[str, int | None] = {}
-    for column in table.columns:
-        found = [
-            (spelling_place, name != spelling, place)
-            for spelling_place, spelling in enumerate((column.name, *column.aliases))
-            for place, name in enumerate(names)
-            if name.lower() == spelling.lower()
-        ]
-        place_of[column.name] = min(found)[2] if found else None
-    missing = [c.name for c in table.columns if c.required and place_of[c.name] is None]
-    if missing:
+    if len(names) > MAX_COLUMNS:
+        raise Refused(f"it has {len(names):,} columns; at most {MAX_COLUMNS:,} are read")
+    if columns.missing:
+        several = "s" * (len(columns.missing) > 1)
         raise Refused(
-            f"it does not have the required column {', '.join(missing)};"
-            f" {whose}: {', '.join(names) or 'none'}"
+            f"lacks the required column{several} {', '.join(columns.missing)};"
+            f" it has: {shorten(', '.join(names)) or 'none'}"
         )
-    used = set(place_of.values())
-    return Columns(place_of, sorted(name for place, name in enumerate(names) if place not in used))
+
+
+def shorten(text: str) -> str:
+    """A text on one line, of bounded length."""
+    line = " ".join(text[: 2 * _SHOWN].split())
+    return line if len(line) <= _SHOWN else line[:_SHOWN] + " …"
 
 
 def row_as_json(names: Sequence[str], values: Sequence[object]) -> bytes:
@@ -82,17 +105,10 @@ def row_as_json(names: Sequence[str], values: Sequence[object]) -> bytes:
 
 
 def why_bad_bytes(column: str, value: bytes) -> str:
-    """Tell people where a value stops being UTF-8."""
+    """Where a value stops being UTF-8, as a message; empty if it does not."""
     try:
         value.decode("utf-8")
     except UnicodeDecodeError as error:
         place = f"byte 0x{value[error.start]:02X} at byte {error.start + 1}"
         return f"not UTF-8: {place} of its {column}"
     return ""
-
-
-class NoText(Counter):
-    """Counts nothing: the file is no text."""
-
-    def add(self, piece: bytes | bytearray) -> None:
-        """Let the piece pass."""

@@ -2,27 +2,82 @@
 
 from __future__ import annotations
 
+import codecs
+
 
 class Counter:
     """Counts the lines of a text that comes in pieces.
 
     Attributes:
-        lines: lines so far; a last one without a newline counts.
+        newlines: line feeds.
+        returns: carriage returns.
+        pairs: carriage returns that a line feed follows.
+        has_nul: whether there is a NUL.
         last_byte: the last byte that is not white space; empty where there is none.
+        longest: no line, of those that end in a line feed, has more bytes than this.
+        longest_line: the 1-based number of the line that may have so many.
     """
 
     def __init__(self) -> None:
-        self.newlines, self.last_byte, self._open = 0, b"", False
+        self.newlines = self.returns = self.pairs = 0
+        self.last_byte, self._last = b"", b""
+        self.has_nul, self._open, self._is_first = False, False, True
+        self.longest, self.longest_line, self._since = 0, 1, 0
 
     def add(self, piece: bytes | bytearray) -> None:
         """Count one more piece."""
+        if self._is_first:
+            self._is_first, piece = False, piece.removeprefix(codecs.BOM_UTF8)
         if not piece:
             return
+        first = piece.find(b"\n")
+        line = self._since + (len(piece) if first < 0 else first)
+        if line > self.longest:
+            self.longest, self.longest_line = line, self.newlines + 1
+        if first < 0:
+            self._since = line
+        else:
+            self._since = len(piece) - piece.rfind(b"\n") - 1
+            self.longest = max(self.longest, len(piece) if piece.count(b"\n") > 1 else 0)
         self.newlines += piece.count(b"\n")
-        self._open = piece[-1] != 0x0A
+        self.has_nul = self.has_nul or b"\0" in piece
+        if b"\r" in piece:
+            self.returns += piece.count(b"\r")
+            self.pairs += piece.count(b"\r\n")
+        self.pairs += self._last == b"\r" and piece[:1] == b"\n"
+        self._last = bytes(piece[-1:])
+        tail = piece[piece.rfind(b"\n") + 1 :]
+        self._open = (self._open and first < 0) or bool(tail.strip(b"\r"))
         tail = piece[-64:].rstrip() or piece.rstrip()
         self.last_byte = bytes(tail[-1:]) or self.last_byte
 
     @property
     def lines(self) -> int:
+        """Lines that end in a line feed; a last one without counts, if it is not returns only."""
         return self.newlines + self._open
+
+    @property
+    def line_end(self) -> str | None:
+        """What ends every line: LF, CRLF or CR; None where they are mixed, or others stand within.
+
+        A text without any has LF.
+        """
+        if not self.returns:
+            return "\n"
+        if self.returns == self.pairs == self.newlines:
+            return "\r\n"
+        return None if self.newlines else "\r"
+
+    def lines_by(self, end: str) -> int:
+        """Lines where CR or LF or both end one (`\\r`), or LF alone (else)."""
+        if end != "\r":
+            return self.lines
+        ends = self.newlines + self.returns - self.pairs
+        return ends + (self._last not in (b"", b"\n", b"\r"))
+
+
+class NoText(Counter):
+    """Counts nothing: the file is no text."""
+
+    def add(self, piece: bytes | bytearray) -> None:
+        """Let the piece pass."""

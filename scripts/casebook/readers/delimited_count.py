@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from casebook.readers.count import Counter
-from casebook.readers.delimited_header import DELIMITERS
-from casebook.readers.delimited_split import MAX_QUOTE_BYTES, find_bad_byte
+from casebook.readers.header import DELIMITERS
+from casebook.readers.rows import is_utf8
+from casebook.readers.split import MAX_QUOTE_BYTES
 
 _BLOCK = 1 << 18
 _STRUCTURE = b'\n\r"' + "".join(DELIMITERS).encode()
@@ -40,6 +41,7 @@ class DelimitedCounter(Counter):
     It looks at blocks of whole lines, of which it keeps only what makes the text's structure.
 
     Attributes:
+        quotes: double quotes.
         is_plain: False where the text has what DuckDB's reader may take otherwise than it is
             meant: bytes that are not UTF-8, carriage returns within a line, a blank beside a
             field's quotes, or records of about 1 MiB or more. Counting stops there.
@@ -48,11 +50,13 @@ class DelimitedCounter(Counter):
     def __init__(self) -> None:
         super().__init__()
         self.is_plain = True
+        self.quotes = 0
         self._outside, self._rest, self._since = Outside(), b"", 0
 
     def add(self, piece: bytes | bytearray) -> None:
         """Count one more piece."""
         super().add(piece)
+        self.quotes += piece.count(b'"')
         if not self.is_plain:
             return
         cut = piece.rfind(b"\n") + 1
@@ -80,7 +84,7 @@ class DelimitedCounter(Counter):
     def _add_block(self, block: bytes) -> None:
         """Count a block of whole lines; a quoted field may go on before and after it."""
         total = self._outside
-        self.is_plain = find_bad_byte(block) is None and not _has_lone_return(block)
+        self.is_plain = is_utf8(block) and not _has_lone_return(block)
         if b'"' in block or total.ends_quoted:
             text = self._leave_quoted_out(block)
             self.is_plain = self.is_plain and b' "' not in text and b'" ' not in text

@@ -91,11 +91,9 @@ def find_header(
         has_extra = 2 * extra >= len(records) > 1
         names = (*names, "") if has_extra else names
         good = fields.count(len(names))
-        rank = (
-            (count_known(names), good, -order)
-            if count_known
-            else (len(names) > 1, good, len(names), -order)
-        )
+        known = count_known(names) if count_known else 0
+        guessed = (0, 0) if known else (len(names) > 1, len(names))
+        rank = (known, guessed[0], good, guessed[1], -order)
         if best is None or rank > best[0]:
             line = first_line + skipped
             best = rank, Header(delimiter, names, line, line_end, has_extra, skipped)

@@ -1,258 +1,64 @@
-"""JSON arrays: one array of objects, on one line or pretty-printed over many."""
+"""JSON that is no lines: an array of objects, objects one after the other, or one that has them."""
 
 from __future__ import annotations
 
-import codecs
-import json
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-from casebook.errors import Refused
-from casebook.readers.archives import open_text
-from casebook.readers.base import MAX_RECORD_BYTES, Raw, Reader, Reading, Workspace
-from casebook.readers.json_ahead import Ahead
-from casebook.readers.json_judge import Record
-from casebook.readers.json_land import (
-    count_empty_rows,
-    find_keys,
-    land_again,
-    land_at_once,
-    land_one_by_one,
-)
-
-_FORM = "array"
-_PIECE = 1 << 20
-_LONGEST_INDENT = 4096
-_NOT_SPACE = re.compile(r"[^ \t\r\n]")
-_TOKEN = re.compile(r'["\\\[\]{},\n]')
-_scan = json.JSONDecoder().scan_once
-_OPENED_BY = {"]": "[", "}": "{"}
-_BROKEN = -1
+from casebook.readers.archives import open_utf8
+from casebook.readers.base import Raw, Reader, Reading, Workspace
+from casebook.readers.json_fast import land_at_once
+from casebook.readers.json_rows import land_again, land_rows
+from casebook.readers.json_split import elements
+from casebook.readers.rows import Spool
+from casebook.readers.text import Source, check_looks, notes_on_encoding, prepare
 
 
 def read(raw: Raw, workspace: Workspace) -> Reading:
     """Land a file that holds one JSON array; a record's number is its place in the array.
 
     DuckDB reads it at once where the text ends in `]` and no row came out empty, as a bare `null`
-    does; its rows are the count of records then. If not, each element is judged by itself: the
-    count is that of the elements found, which DuckDB's rows and the quarantine must add up to.
+    does; its rows are the count of records then. If not, elements are told apart, and SQL
+    classifies each of them.
 
     Raises:
         Refused: if no record has a required column, or a record is too long.
     """
-    keys = find_keys(raw, workspace, _FORM, elements(raw.path, raw.compression))
-    landed = land_at_once(raw, workspace, _FORM, keys)
-    ends_well = raw.measured().text.last_byte == b"]"
-    if landed is not None and ends_well and not count_empty_rows(raw, workspace):
-        return Reading(landed, landed, keys.ignored)
-    counted = _Counted(elements(raw.path, raw.compression))
-    landed = land_one_by_one(workspace, counted, keys)
-    return Reading(counted.count, landed, keys.ignored)
+    source = prepare(raw, workspace)
+    fast = land_at_once(raw.table, workspace, source, "array")
+    if fast is not None and source.counter().last_byte == b"]":
+        landed, ignored = fast
+        return Reading(landed, landed, ignored)
+    return _read_elements(raw, workspace, source)
 
 
-@dataclass
-class _Counted:
-    records: Iterator[Record]
-    count: int = 0
-
-    def __iter__(self) -> Iterator[Record]:
-        for record in self.records:
-            self.count += 1
-            yield record
-
-
-class _Text:
-    """A text read piece by piece; bytes that are not UTF-8 are kept as lone surrogates.
-
-    Attributes:
-        buffer: what is held of it now.
-        at: where reading goes on in the buffer.
-        ended: whether the buffer holds the text's end.
-    """
-
-    def __init__(self, path: Path, compression: str | None) -> None:
-        self._file = open_text(path, compression)
-        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
-        self._line, self._counted = 1, 0
-        self.buffer, self.at, self.ended = "", 0, False
-        self.more()
-
-    def close(self) -> None:
-        self._file.close()
-
-    @property
-    def line(self) -> int:
-        """The 1-based number of the line at `at`."""
-        self._line += self.buffer.count("\n", self._counted, self.at)
-        self._counted = self.at
-        return self._line
-
-    @property
-    def indent(self) -> str:
-        """The white space before `at` in its line; none if other text stands before it."""
-        before = self.buffer[self.buffer.rfind("\n", 0, self.at) + 1 : self.at]
-        return "" if before.strip() else before
-
-    def more(self) -> bool:
-        """Hold more of the text; False if there is no more of it.
-
-        As much again as is held already, so that a long record is not looked at too often.
-        """
-        if self.ended:
-            return False
-        self._check_length(len(self.buffer))
-        self._line = self.line
-        start_of_line = self.buffer.rfind("\n", max(0, self.at - _LONGEST_INDENT), self.at)
-        kept = start_of_line if start_of_line >= 0 else self.at
-        self.buffer, self.at = self.buffer[kept:], self.at - kept
-        self._counted = self.at
-        piece = self._file.read(max(_PIECE, len(self.buffer)))
-        self.ended = not piece
-        self.buffer += self._decoder.decode(piece, final=self.ended)
-        return True
-
-    def next(self) -> str:
-        """Go to the next character that is not white space; return it, or nothing at the end."""
-        while True:
-            found = _NOT_SPACE.search(self.buffer, self.at)
-            if found:
-                self.at = found.start()
-                return found.group()
-            self.at = len(self.buffer)
-            if not self.more():
-                return ""
-
-    def take(self, to: int) -> str:
-        """Move on to a place in the buffer; return the text that was passed.
-
-        Raises:
-            Refused: if that is more than one record may have.
-        """
-        self._check_length(to)
-        start, self.at = self.at, to
-        return self.buffer[start:to]
-
-    def _check_length(self, to: int) -> None:
-        if to - self.at > MAX_RECORD_BYTES:
-            raise Refused(
-                f"the record in line {self.line} is longer than {MAX_RECORD_BYTES >> 20} MiB, the"
-                " most that one record may have"
-            )
-
-
-def elements(path: Path, compression: str | None) -> Iterator[Record]:
-    """The elements of a file's array, in order, in bounded memory.
-
-    An element that is not JSON ends at the comma or bracket that its own brackets and strings lead
-    to; where they lead nowhere, before the next line that begins with `{` as far in as its own.
-
-    Yields:
-        Records to be judged, or with reason `broken_array` where the array itself is broken.
+def read_objects(raw: Raw, workspace: Workspace) -> Reading:
+    """Land objects that stand one after the other, or in a member of one object.
 
     Raises:
-        Refused: if an element is too long.
+        Refused: as `read`; also if the one object has no such member.
     """
-    text = _Text(path, compression)
-    ahead = Ahead(text)
-    try:
-        text.next()
-        text.at += 1
-        number = 0
-        while True:
-            first = text.next()
-            if first == "{" and (records := ahead.look(number)):
-                number += len(records)
-                yield from records
-            else:
-                number += 1
-                if first == "]":
-                    text.at += 1
-                    if text.next():
-                        yield _rest(text, number, "text after the array's closing ]")
-                    return
-                if not first:
-                    yield _rest(text, number, "the array is not closed with ]")
-                    return
-                record = _element(text, number)
-                # Whoever judges the record writes into it: what it is now, the array is.
-                array_is_broken = record.reason_code is not None
-                yield record
-                if array_is_broken:
-                    return
-                ahead.learn()
-            if text.next() == ",":
-                text.at += 1
-    finally:
-        text.close()
+    return _read_elements(raw, workspace, prepare(raw, workspace))
 
 
-def _element(text: _Text, number: int) -> Record:
-    line = text.line
-    while (end := _end_of_element(text)) is None:
-        if not text.more():
-            return _rest(text, number, "the array is not closed with ]")
-    if end != _BROKEN:
-        return Record(number, line, _bytes(text.take(end).rstrip()))
-    indent = text.indent
-    while (end := text.buffer.find(f"\n{indent}{{", text.at + 1)) < 0:
-        if not text.more():
-            return _rest(text, number, "nothing after it in the array can be told apart")
-    return Record(number, line, _bytes(text.take(end).rstrip().removesuffix(",")))
-
-
-def _end_of_element(text: _Text) -> int | None:
-    """Where the element ends; None if more text is needed to tell, `_BROKEN` if that won't help."""
-    try:
-        _, end = _scan(text.buffer, text.at)
-    except (ValueError, StopIteration, RecursionError):
-        return _end_by_brackets(text.buffer, text.at)
-    after = _NOT_SPACE.search(text.buffer, end)
-    if after is None:
-        return end if text.ended else None
-    return end if after.group() in ",]" else _end_by_brackets(text.buffer, text.at)
-
-
-def _end_by_brackets(buffer: str, at: int) -> int | None:
-    """The place of the comma or bracket that ends the element, by its brackets and strings."""
-    open_brackets: list[str] = []
-    in_string = False
-    while found := _TOKEN.search(buffer, at):
-        token, at = found.group(), found.end()
-        if in_string:
-            if token == "\n":
-                return _BROKEN
-            at += token == "\\"
-            in_string = token != '"'
-        elif token == '"':
-            in_string = True
-        elif token in "[{":
-            open_brackets.append(token)
-        elif token in "],}" and not open_brackets:
-            return _BROKEN if token == "}" else found.start()
-        elif token in "]}" and open_brackets.pop() != _OPENED_BY[token]:
-            return _BROKEN
-    return None
-
-
-def _rest(text: _Text, number: int, message: str) -> Record:
-    line = text.line
-    while text.more():
-        pass
-    rest = text.take(len(text.buffer)).rstrip()
-    record = Record(number, line, _bytes(rest))
-    record.reject("broken_array", message)
-    return record
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _read_elements(raw: Raw, workspace: Workspace, source: Source) -> Reading:
+    spool = Spool(workspace.folder / "records.rows", is_numbered=True)
+    with source.open() as text:
+        for number, line, content, code, message in elements(text, raw.table.records_at):
+            spool.add(content, code, message, 1, (number, line))
+    records, landed, ignored = land_rows(raw.table, workspace, spool.rows())
+    assert records == spool.count
+    check_looks(raw, "JSON", records, landed)
+    notes = notes_on_encoding(raw.table, spool.bad_bytes)
+    spool.path.unlink()
+    return Reading(records, landed, ignored, notes=notes)
 
 
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
-    """The number and the bytes of each element."""
-    return ((record.number, record.raw) for record in elements(raw.path, raw.compression))
+    """The number and the bytes of each record."""
+    with open_utf8(raw.path, raw.compression, raw.table.encoding) as text:
+        for element in elements(text, raw.table.records_at):
+            yield element.number, element.raw
 
 
 READER = Reader("json_array", read, texts, land_again)
+OBJECTS = Reader("json_objects", read_objects, texts, land_again)

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
 from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.json_text import BLANKS, BROKEN, NOT_BLANK, Text
 from casebook.readers.split import too_long
 
-BLOCK = 1 << 20
-_LARGEST_BLOCK = 16 << 20
 _DEPTH = 4
 _STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
-_BLANKS = b" \t\r\n"
 
 
 def _nested(depth: int) -> bytes:
@@ -28,14 +27,13 @@ def _nested(depth: int) -> bytes:
 
 
 _VALUE = rb"(?:%b|%b)" % (_STRING, _nested(_DEPTH))
-_ELEMENT = re.compile(rb'(?:[^"{}\[\],]++|%b)*+(?=[,\]])' % _VALUE)
+_ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b)*+)(,|(?=\]))' % _VALUE)
 _OBJECT = re.compile(rb"(?=\{)(?:%b)" % _nested(_DEPTH))
+_WHOLE = re.compile(_VALUE)
 _MEMBER = re.compile(rb"[ \t\r\n]*(%b)[ \t\r\n]*:[ \t\r\n]*" % _STRING)
 _SKIPPED = re.compile(rb'(?:[^"{}\[\],]++|%b)*+[ \t\r\n]*(,|(?=\}))' % _VALUE)
 _TOKEN = re.compile(rb'%b|[{}\[\],"]' % _STRING)
-_NOT_BLANK = re.compile(rb"[^ \t\r\n]")
 _OPENED_BY = {b"]": b"[", b"}": b"{"}
-_BROKEN = -1
 
 
 class Element(NamedTuple):
@@ -56,79 +54,6 @@ class Element(NamedTuple):
     message: str = ""
 
 
-class _Text:
-    """A text in pieces, and the place in it where reading goes on."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.buffer, self.at, self.ended = b"", 0, False
-        self._line, self._counted = 1, 0
-
-    @property
-    def line(self) -> int:
-        """The 1-based number of the line at `at`."""
-        self._line += self.buffer.count(b"\n", self._counted, self.at)
-        self._counted = self.at
-        return self._line
-
-    def more(self) -> bool:
-        """Hold more of the text, as much again as is held already; False if there is no more.
-
-        Raises:
-            Refused: if what is held is more than one record may have.
-        """
-        if self.ended:
-            return False
-        if len(self.buffer) - self.at > MAX_RECORD_BYTES:
-            raise Refused(too_long(self.line))
-        self._line = self.line
-        start_of_line = self.buffer.rfind(b"\n", max(0, self.at - 4096), self.at)
-        kept = start_of_line if start_of_line >= 0 else self.at
-        self.buffer, self.at = self.buffer[kept:], self.at - kept
-        self._counted = self.at
-        piece = self._file.read(max(BLOCK, min(len(self.buffer), _LARGEST_BLOCK)))
-        self.ended = not piece
-        self.buffer += piece
-        return True
-
-    def next(self) -> bytes:
-        """Go to the next byte that is not white space; return it, or nothing at the end."""
-        while True:
-            found = _NOT_BLANK.search(self.buffer, self.at)
-            if found:
-                self.at = found.start()
-                return found.group()
-            self.at = len(self.buffer)
-            if not self.more():
-                return b""
-
-    def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """What matches at `at`, with all text that may be part of it."""
-        found = pattern.match(self.buffer, self.at)
-        while (found is None or found.end() == len(self.buffer)) and self.more():
-            found = pattern.match(self.buffer, self.at)
-        return found
-
-    @property
-    def sibling(self) -> bytes:
-        """How a line begins that begins as far in as the element at `at`, with an object."""
-        before = self.buffer[self.buffer.rfind(b"\n", 0, self.at) + 1 : self.at]
-        return b"\n" + (b"" if before.strip() else before) + b"{"
-
-    def take(self, end: int) -> bytes:
-        """Go to a place, and return what was passed, without blanks at its end."""
-        if end - self.at > MAX_RECORD_BYTES:
-            raise Refused(too_long(self.line))
-        start, self.at = self.at, end
-        return self.buffer[start:end].rstrip(_BLANKS)
-
-    def rest(self) -> bytes:
-        """Everything up to the end."""
-        while self.more():
-            pass
-        return self.take(len(self.buffer))
-
-
 def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]:
     """The elements of an array, or objects one after the other, in order, in bounded memory.
 
@@ -143,7 +68,7 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
     Raises:
         Refused: if an element is too long, or there is no such member.
     """
-    text = _Text(file)
+    text = Text(file)
     first = text.next()
     if records_at and first == b"{":
         _go_to(text, records_at.split("."))
@@ -154,10 +79,13 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
         yield from _objects(text)
 
 
-def _array(text: _Text, is_all: bool = True) -> Iterator[Element]:
+def _array(text: Text, is_all: bool = True) -> Iterator[Element]:
     text.at += 1
     number = 0
     while True:
+        for element in _whole_elements(text, number):
+            yield element
+            number = element.number
         first = text.next()
         number += 1
         if first == b"]":
@@ -166,23 +94,51 @@ def _array(text: _Text, is_all: bool = True) -> Iterator[Element]:
                 message = "text after the array's closing ]"
                 yield Element(number, text.line, text.rest(), "broken_array", message)
             return
+        if first and text.needs_more():
+            number -= 1
+            continue
         line = text.line
         if not first:
             yield Element(number, line, b"", "broken_array", "the array is not closed with ]")
             return
-        found = _ELEMENT.match(text.buffer, text.at)
-        if found:
-            yield Element(number, line, text.take(found.end()))
-        else:
-            raw, why = _odd_element(text, b",")
-            yield Element(number, line, raw, "broken_array" if why else None, why)
-            if why:
-                return
+        raw, why = _odd_element(text, b",")
+        yield Element(number, line, raw, "broken_array" if why else None, why)
+        if why:
+            return
         if text.next() == b",":
             text.at += 1
 
 
-def _objects(text: _Text) -> Iterator[Element]:
+def _whole_elements(text: Text, number: int) -> Iterator[Element]:
+    """The elements that are held as a whole; `at` is behind each when it is given."""
+    if not text.next():
+        return
+    buffer, line, counted = text.buffer, text.line, text.at
+    sibling, stop = text.sibling, 0
+    while start := NOT_BLANK.search(buffer, text.at):
+        at = start.start()
+        if stop <= at:
+            stop = buffer.find(sibling, at + 1)
+            stop = stop if stop >= 0 else len(buffer)
+        found = _ELEMENT.match(buffer, at, stop)
+        if found is None and stop < len(buffer):
+            find_end = partial(_end_of_element, buffer, at)
+            if (end := text.look_ahead(at, find_end)) != BROKEN:
+                found = _ELEMENT.match(buffer, at, end + 1)
+        if found is None or (found.end() == at and not found.group(2)):
+            return
+        raw = found.group(1).rstrip(BLANKS)
+        number += 1
+        line += buffer.count(b"\n", counted, at)
+        counted, text.at = at, found.end()
+        if len(raw) > MAX_RECORD_BYTES:
+            raise Refused(too_long(line))
+        yield Element(number, line, raw)
+        if not found.group(2):
+            return
+
+
+def _objects(text: Text) -> Iterator[Element]:
     number = 0
     while text.next():
         number += 1
@@ -198,7 +154,7 @@ def _objects(text: _Text) -> Iterator[Element]:
             yield Element(number, line, text.take(end if end >= 0 else len(text.buffer)))
 
 
-def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
+def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
     """An element that is cut, broken or deeply nested, and why nothing after it can be read.
 
     Args:
@@ -206,10 +162,13 @@ def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
         comma: what ends an element, other than a closing bracket; empty for an object by itself.
     """
     sibling = text.sibling
-    while (end := _end_by_brackets(text, sibling, comma)) is None:
+    while (end := _end_by_brackets(text, text.buffer.find(sibling, text.at + 1), comma)) is None:
         if not text.more():
-            return text.rest(), "the array is not closed with ]"
-    if end != _BROKEN:
+            rest = text.rest()
+            return rest, "" if _WHOLE.fullmatch(rest) else "the array is not closed with ]"
+    if end == BROKEN:
+        end = text.look_ahead(text.at, lambda to: _end_by_brackets(text, to, comma) or BROKEN)
+    if end != BROKEN:
         return text.take(end), ""
     while (end := text.buffer.find(sibling, text.at + 1)) < 0:
         if not text.more():
@@ -217,33 +176,43 @@ def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
     return text.take(end).removesuffix(comma), ""
 
 
-def _end_by_brackets(text: _Text, sibling: bytes, comma: bytes) -> int | None:
-    """Where an element ends; None if more text is needed, `_BROKEN` if its brackets do not tell."""
+def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
+    """Where an element ends; None if more text is needed, `BROKEN` if its brackets do not tell.
+
+    Args:
+        text: the text, at the element.
+        stop: the place that it must end before; -1 where there is none.
+        comma: what ends it, other than a closing bracket; empty for an object by itself.
+    """
     buffer, at = text.buffer, text.at
-    stop = buffer.find(sibling, at + 1)
-    stop = stop if stop >= 0 else len(buffer)
+    stop = min(stop, len(buffer)) if stop >= 0 else len(buffer)
     opened: list[bytes] = []
     found = None
     for found in _TOKEN.finditer(buffer, at, stop):
         token = found.group()
         if token == b'"':
             is_cut = not text.ended and buffer.find(b"\n", found.start()) < 0
-            return None if is_cut else _BROKEN
+            return None if is_cut else BROKEN
         if token in (b"{", b"["):
             opened.append(token)
         elif token == b"," or token[:1] == b'"':
             if token == comma and not opened:
                 return found.start()
         elif not opened:
-            return _BROKEN if token == b"}" else found.start()
+            return BROKEN if token == b"}" else found.start()
         elif opened.pop() != _OPENED_BY[token]:
-            return _BROKEN
+            return BROKEN
         elif not opened and not comma:
             return found.end()
-    return _BROKEN if stop < len(buffer) else None
+    return BROKEN if stop < len(buffer) else None
 
 
-def _go_to(text: _Text, path: list[str]) -> None:
+def _end_of_element(buffer: bytes, at: int, to: int) -> int:
+    found = _ELEMENT.match(buffer, at, to)
+    return found.end() if found else BROKEN
+
+
+def _go_to(text: Text, path: list[str]) -> None:
     """Go to the array that a path of members leads to.
 
     Raises:
@@ -273,5 +242,5 @@ def _go_to(text: _Text, path: list[str]) -> None:
 
 def is_printed(head: bytes) -> bool:
     """Whether a text begins with an object that is printed over several lines."""
-    found = _OBJECT.match(head.lstrip(_BLANKS))
+    found = _OBJECT.match(head.lstrip(BLANKS))
     return found is not None and b"\n" in found.group() and b":" in found.group()

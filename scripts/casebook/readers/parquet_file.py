@@ -8,13 +8,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from casebook.errors import Refused
-from casebook.readers.base import RECORD_COLUMN, Raw, Reader, Reading, Workspace
-from casebook.readers.columns import Columns, NoText, match_columns, row_as_json, why_bad_bytes
-from casebook.readers.json_land import land_again
-from casebook.sql import quote_name, quote_text
+from casebook.readers.base import Raw, Reader, Reading, Workspace
+from casebook.readers.columns import (
+    Columns,
+    check_columns,
+    match_columns,
+    row_as_json,
+    why_bad_bytes,
+)
+from casebook.readers.count import NoText
+from casebook.readers.json_rows import land_again
+from casebook.readers.rows import copy_rows
+from casebook.sql import quote_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,9 +31,16 @@ _NESTED = re.compile(r"^(STRUCT|MAP|UNION)\(|\[\d*\]$|^VARIANT$")
 _PREFIX = re.compile(r"^[A-Z]\w*( \w+)? Error: ")
 _PATH = re.compile(r"( (of|in|for|from))?( file)? ['\"]/.*['\"]|: attempted .*")
 _MEMORY_LIMIT = "600MB"
+_INEXACT = """
+    case
+        when (converted_type = 'DECIMAL' or logical_type like 'Decimal%')
+            and duckdb_type not like 'DECIMAL%' then format('decimal({},{})', precision, scale)
+        when logical_type like '%NANOS=Nano%' and not contains(duckdb_type, '_NS')
+            then 'time in nanoseconds'
+    end
+"""
 _ROW_GROUP_BYTES = 32 << 20
-_MOST_ROWS = 122880
-_FEWEST_ROWS = 2048
+_MOST_ROWS, _FEWEST_ROWS = 122_880, 2048
 
 
 def read(raw: Raw, workspace: Workspace) -> Reading:
@@ -41,13 +56,15 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     import duckdb
 
     source = _open(workspace.connection, raw.path)
-    with source.telling_failures():
+    with source.refusing_failures():
         columns = match_columns(raw.table, source.names)
+        check_columns(columns, source.names)
+        _check_types(source, columns)
         records = source.count()
         try:
             landed = _land(source, columns, workspace, bad=[])
         except duckdb.ConversionException:
-            bad = [place for place in columns.read.values() if source.types[place] == "BLOB"]
+            bad = [place for place in columns.read if source.types[place] == "BLOB"]
             if not bad:
                 raise
             _quarantine(source, bad, workspace)
@@ -65,7 +82,7 @@ def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
         config = {"memory_limit": _MEMORY_LIMIT, "temp_directory": folder}
         with duckdb.connect(config=config) as connection:
             source = _open(connection, link)
-            with source.telling_failures():
+            with source.refusing_failures():
                 found = connection.execute(f"select {source.all_values} from {source.relation}")
                 number = 0
                 while row := found.fetchone():
@@ -82,12 +99,14 @@ class _Source:
         path: where it is; no character means something in a glob.
         names: its columns.
         types: their types in DuckDB.
+        inexact: the type in the file of those that DuckDB would not read exactly, by place.
     """
 
     connection: duckdb.DuckDBPyConnection
     path: Path
     names: list[str]
     types: list[str]
+    inexact: dict[int, str]
 
     @property
     def relation(self) -> str:
@@ -126,7 +145,7 @@ class _Source:
         return max(_FEWEST_ROWS, min(_MOST_ROWS, _ROW_GROUP_BYTES * self.count() // size))
 
     @contextmanager
-    def telling_failures(self) -> Iterator[None]:
+    def refusing_failures(self) -> Iterator[None]:
         """Turn DuckDB's errors about the file into refusals, and leave those about the lake."""
         import duckdb
 
@@ -171,17 +190,17 @@ def _open(connection: duckdb.DuckDBPyConnection, path: Path) -> _Source:
     Raises:
         Refused: if the file is damaged or no Parquet file.
     """
-    with _Source(connection, path, [], []).telling_failures():
+    with _Source(connection, path, [], [], {}).refusing_failures():
         connection.execute("set TimeZone = 'UTC'")
         described = connection.execute(f"describe from {_read_parquet(path)}").fetchall()
         schema = connection.execute(
-            f"select name, num_children from parquet_schema({quote_text(path)})"
+            f"select name, num_children, {_INEXACT} from parquet_schema({quote_text(path)})"
         ).fetchall()
-    names = _top_level(schema)
+    names, inexact = _top_level(schema)
     types = [row[1] for row in described]
     if len(names) != len(types):
         raise Refused(f"its columns cannot be told apart: {', '.join(names)}")
-    return _Source(connection, path, names, types)
+    return _Source(connection, path, names, types, inexact)
 
 
 def _read_parquet(path: Path) -> str:
@@ -191,17 +210,24 @@ def _read_parquet(path: Path) -> str:
     )
 
 
-def _top_level(schema: list[tuple[str, int | None]]) -> list[str]:
-    """The names of the columns in a schema that lists each group before its members."""
+def _top_level(schema: list[tuple[Any, ...]]) -> tuple[list[str], dict[int, str]]:
+    """The names of the columns in a schema that lists each group before its members.
+
+    And by their places, the types in or below them that DuckDB does not read exactly.
+    """
     names: list[str] = []
-    place = 1
-    while place < len(schema):
-        names.append(schema[place][0])
+    inexact: dict[int, str] = {}
+    at = 1
+    while at < len(schema):
+        names.append(schema[at][0])
         left = 1
-        while left and place < len(schema):
-            left += (schema[place][1] or 0) - 1
-            place += 1
-    return names
+        while left and at < len(schema):
+            _, children, kind = schema[at]
+            if kind:
+                inexact[len(names) - 1] = kind
+            left += (children or 0) - 1
+            at += 1
+    return names, inexact
 
 
 def _why_damaged(error: Exception) -> str:
@@ -222,19 +248,29 @@ def _land(source: _Source, columns: Columns, workspace: Workspace, bad: list[int
     Returns:
         The number of rows landed.
     """
-    values = [
-        f"{'null::varchar' if place is None else source.text(place)} as {quote_name(column)}"
-        for column, place in columns.place_of.items()
-    ]
+    values = []
+    for column, places in columns.places.items():
+        held = ", ".join(map(source.text, places))
+        values.append((f"coalesce({held})" if held else "null::varchar", column))
     rows, number = source.relation, "null::bigint"
     if bad:
         rows, number = f"{_numbered(source)} where not {_is_bad(bad)}", "n"
-    query = f"select {', '.join(values)}, {number} as {RECORD_COLUMN} from {rows}"
-    written = workspace.connection.execute(
-        f"copy ({query}) to {quote_text(workspace.landed)}"
-        f" (format parquet, compression zstd, row_group_size {source.rows_per_group()})"
-    ).fetchone()
-    return written[0] if written else 0
+    return copy_rows(workspace, rows, values, number, source.rows_per_group())
+
+
+def _check_types(source: _Source, columns: Columns) -> None:
+    """Refuse a file with a column whose values DuckDB would not give exactly.
+
+    Raises:
+        Refused: with the column and its type.
+    """
+    for place in columns.read:
+        kind = source.inexact.get(place)
+        if kind:
+            raise Refused(
+                f"its column {source.names[place]} is of type {kind}, which would not be read"
+                " exactly; have it delivered as text, or as a decimal of at most 38 digits"
+            )
 
 
 def _quarantine(source: _Source, bad: list[int], workspace: Workspace) -> None:

@@ -128,7 +128,7 @@ class Splitter:
             return self._piece(buffer[start:end])
         opened = self._quoted.match(buffer, end)
         is_closed = opened and opened.end() - end <= MAX_QUOTE_BYTES + 1
-        number = len(self._field.findall(buffer, start, end)) + 1
+        number = len(self._field.findall(buffer, start, end))
         stop = self._end.search(buffer, end)
         if stop is None and not ended:
             return None

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 FITTING = 0.9
 # A column that is so seldom null may be one that no record should lack.
 SELDOM = 0.1
+REPEATED_LEFT = 0.8
 LONGEST_KEY = 3
 _KEY_CANDIDATES = 12
 _LONGEST_KEY_TEXT = 64
-_MOST_PLACES = 10
+_MOST_PLACES = 20
 _LITERALS_LOOKED_AT = 1000
 _ID_LIKE = re.compile(r"(^|_)(id|key|number|no|nr|code|uuid|guid|isbn|sku)$")
 _SPELLED_OTHERWISE = {
@@ -60,13 +61,15 @@ class Kind:
 
 # In the order in which the first one counts, where several fit equally well.
 INTEGER = Kind("an integer", "cast_integer", "an_integer", "1")
-DECIMAL = Kind("a decimal", "cast_decimal", "a_decimal", "1.5")
+DECIMAL = Kind("a decimal", "cast_decimal", "a_number", "1.5")
 DATE = Kind("a date", "cast_date", "a_date", "2022-01-02")
 TIMESTAMP = Kind("a timestamp", "cast_timestamp", "a_timestamp", "2022-01-02 03:04:05")
 BOOLEAN = Kind("a boolean", "cast_boolean", "a_boolean", "true")
+INSTANT = Kind("a time with a zone", "cast_instant", "an_instant", "2022-01-02T03:04:05Z")
 JSON = Kind("a JSON list or object", "cast_json", "json", "[]")
 TEXT = Kind("a text", None, "a_text", "a text")
 CASTS = (INTEGER, DECIMAL, DATE, TIMESTAMP, BOOLEAN, JSON)
+_ZONED = "times with a zone"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Guess:
         decode: how its text is brought to JSON before it lands, or None.
         required: whether no record of those looked at lacks it.
         remarks: what whoever confirms the draft should know.
+        others: other names under which files deliver the column.
     """
 
     name: Name
@@ -88,6 +92,17 @@ class Guess:
     decode: str | None = None
     required: bool = False
     remarks: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The names under which the column is delivered, where they are not the declared one."""
+        return (*self.name.aliases, *self.others)
+
+    @property
+    def described(self) -> str:
+        """How it comes, in words."""
+        return "as delivered" if self.kind is TEXT else f"as {self.kind.name}"
 
     @property
     def type_name(self) -> str:
@@ -150,10 +165,14 @@ class Casts:
                 environment.globals[name] = getattr(self._module(called), name)
         return environment.from_string(text).module
 
+    def has(self, kind: Kind) -> bool:
+        """Whether the project has the macro that casts to a type."""
+        return (self._folder / f"{kind.macro}.sql").is_file()
+
     def cast(self, kind: Kind, column: str, size: Sequence[int] = ()) -> str:
         """A column cast to a type."""
         assert kind.macro is not None
-        defaults = {"cast_integer": ("bigint",), "cast_decimal": (38, _MOST_PLACES)}
+        defaults = {"cast_integer": ("bigint",), "cast_decimal": (38, 18, True)}
         return self.sql(kind.macro, column, *(size or defaults.get(kind.macro, ())))
 
 
@@ -203,13 +222,26 @@ def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> G
         remarks.append("Python literals; the loader brings them to JSON")
         return Guess(name, JSON, (), "python_literal", required, tuple(remarks))
     kind = max(CASTS, key=lambda cast: fitting[cast])
-    if fitting[kind] / values < FITTING:
+    # Days that no calendar has are rejected, where the most are spelled as dates.
+    is_spelled = kind is DATE and _spelled_as_dates(connection, column) / values >= FITTING
+    if fitting[kind] / values < (0.5 if is_spelled else FITTING):
         common = max(otherwise, key=lambda spelling: otherwise[spelling])
+        if common == _ZONED and otherwise[common] / values >= FITTING and casts.has(INSTANT):
+            return Guess(name, INSTANT, (), None, required, tuple(remarks))
         if otherwise[common] / values >= FITTING:
             remarks.append(f"{common}; kept as text")
         elif fitting[kind] / values >= 0.5:
             note = f", {blank} blank" if blank else ""
             remarks.append(f"{kind.name} in {fitting[kind]} of {values} values{note}")
+        return Guess(name, TEXT, (), None, required, tuple(remarks))
+    if kind in (INTEGER, DECIMAL) and (
+        codes := _codes(connection, casts.cast(kind, column), column)
+    ):
+        number, example = codes
+        remarks.append(
+            f"{kind.name} in {fitting[kind]} of {values} values, and a code such as {example} in"
+            f" {number}; kept as text"
+        )
         return Guess(name, TEXT, (), None, required, tuple(remarks))
     if kind is BOOLEAN and different == 1 and longest == 1:
         remarks.append("the same letter in all values: perhaps a boolean")
@@ -217,6 +249,7 @@ def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> G
     size: tuple[int, ...] = ()
     if kind is DECIMAL:
         size = _size(connection, column)
+        remarks.append(f"at most {size[1]} decimals were seen")
         (fitting[kind],) = connection.execute(
             f"select count({casts.cast(kind, column, size)}) from head"
         ).fetchone() or (0,)
@@ -241,7 +274,11 @@ def find_key(connection: duckdb.DuckDBPyConnection, guesses: Sequence[Guess], no
         guesses: its columns.
         noun: the table's noun in the singular, so that a column of that name counts as a key's.
     """
-    (records,) = connection.execute("select count(*) from head").fetchone() or (0,)
+    records, distinct = connection.execute(
+        "select count(*), (select count(*) from (select distinct * from head)) from head"
+    ).fetchone() or (0, 0)
+    # A few records that were delivered twice do not hide a key.
+    records = distinct if distinct >= REPEATED_LEFT * records else records
     if records < 2:
         return Key((), "too few records to tell")
     different = {guess.name: _different(connection, guess) for guess in guesses}
@@ -293,6 +330,25 @@ def _only(connection: duckdb.DuckDBPyConnection, column: str, values: tuple[str,
         f"select count(*) from head where {column} not in ({listed})"
     ).fetchone()
     return row == (0,)
+
+
+def _codes(connection: duckdb.DuckDBPyConnection, cast: str, column: str) -> tuple[int, str] | None:
+    """How many values are letters and digits and no numbers, and the first of them."""
+    row = connection.execute(
+        f"""
+        select count(*), min({column}) from head
+        where regexp_full_match({column}, '[A-Za-z0-9._/-]+') and regexp_matches({column}, '[0-9]')
+            and regexp_matches({column}, '[A-Za-z]') and {cast} is null
+        """
+    ).fetchone()
+    return row if row and row[0] else None
+
+
+def _spelled_as_dates(connection: duckdb.DuckDBPyConnection, column: str) -> int:
+    row = connection.execute(
+        f"select {_is_all(column, '[0-9]{4}-[0-9]{2}-[0-9]{2}')} from head"
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def _size(connection: duckdb.DuckDBPyConnection, column: str) -> tuple[int, int]:

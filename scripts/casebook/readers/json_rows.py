@@ -1,0 +1,196 @@
+"""Lands JSON records in SQL: which rows are objects, which keys hold which column, which is bad."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from casebook.readers.base import Text, Workspace
+from casebook.readers.columns import Columns, check_columns, match_columns
+from casebook.readers.rows import Rows, Spool, check_landed, copy_rows
+from casebook.sql import quote_text
+
+if TYPE_CHECKING:
+    from casebook.sources import Table
+
+_BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+_IS_BLANK = f"case when starts_with(text, '{{') then false else trim(text, {_BLANKS}) = '' end"
+_IS_GOOD = f"""(
+    code is null and json_valid(body)
+    and case when starts_with(body, '{{') then true else trim(body, {_BLANKS})[1] = '{{' end
+)"""
+_MOST_KEYS = 10_000
+_CODE = """
+    case
+        when code is not null then code
+        when json_valid(body) then 'not_an_object'
+        else 'not_json'
+    end
+"""
+_MESSAGE = """
+    case
+        when code is not null then message
+        when json_valid(body)
+            then 'a JSON ' || lower(json_type(body)) || ' instead of an object'
+        when body like '{%}' then 'no valid JSON'
+        else 'no valid JSON: an object from { to } was expected'
+    end
+"""
+
+
+def land_rows(
+    table: Table, workspace: Workspace, rows: Rows, *, is_file: bool = True
+) -> tuple[int, int, list[str]]:
+    """Land the rows that are JSON objects, and put the others into quarantine.
+
+    Of a key that an object repeats the last counts.
+
+    Args:
+        table: the declaration.
+        workspace: where to work.
+        rows: the records.
+        is_file: whether they are a whole file, which must have the required columns.
+
+    Returns:
+        How many records there are, how many landed, and the keys that are ignored.
+
+    Raises:
+        Refused: if there are objects, and none of them has a required column.
+    """
+    source = _trimmed(rows.numbered(_IS_BLANK))
+    good = f"(select * from {source} where {_IS_GOOD})"
+    keys, records, objects, repeats = _look(workspace, source)
+    columns = match_columns(table, keys)
+    if is_file and objects:
+        check_columns(columns, keys)
+    values = _values(columns, keys)
+    wanted = f"(select *, {_parsed(columns, keys)} as parsed from {good})"
+    if repeats:
+        spelled = [keys[place] for place in columns.read]
+        wanted = _last_of_repeated(good, columns, keys, spelled)
+        values = [(f"v{place}", name) for place, name in enumerate(columns.places)]
+    landed = copy_rows(workspace, wanted, values, "n", rows.row_group)
+    check_landed(landed, objects)
+    if records > objects:
+        workspace.quarantine.add_query(
+            workspace.connection,
+            f"select n as record, first_line, {_CODE} as reason_code, {_MESSAGE} as message,"
+            f" coalesce(raw, encode(text)) as raw from {source} where not {_IS_GOOD}",
+        )
+    return records, landed, columns.ignored
+
+
+def _trimmed(numbered: str) -> str:
+    """The rows with `body`, their text without blanks around it; JSON does not know all of them."""
+    has_odd = "contains(text, chr(11)) or contains(text, chr(12))"
+    body = f"case when {has_odd} then trim(text, {_BLANKS}) else text end"
+    return f"(select *, {body} as body from {numbered})"
+
+
+def _look(workspace: Workspace, source: str) -> tuple[list[str], int, int, bool]:
+    """The keys of all objects; how many records and objects there are; whether a key is repeated.
+
+    Keys that are declared in no spelling are counted up to a bound.
+    """
+    row = workspace.connection.execute(
+        f"""
+        with shapes as materialized (
+            select
+                case when {_IS_GOOD} then json_keys(body) end as keys,
+                count(*) as records
+            from {source}
+            group by all
+        )
+        select
+            (select list(key order by key) from (
+                select distinct key from (select unnest(keys) as key from shapes)
+                order by key limit {_MOST_KEYS}
+            )),
+            sum(records)::bigint,
+            (sum(records) filter (where keys is not null))::bigint,
+            coalesce(bool_or(len(keys) > len(list_distinct(keys))), false)
+        from shapes
+        """
+    ).fetchone()
+    assert row
+    return row[0] or [], row[1] or 0, row[2] or 0, row[3]
+
+
+def _parsed(columns: Columns, keys: Sequence[str]) -> str:
+    """SQL for an object's declared members that go by one name only, as a struct."""
+    names = [keys[places[0]] for places in columns.places.values() if len(places) == 1]
+    shape = json.dumps(dict.fromkeys(names, "VARCHAR"), ensure_ascii=False)
+    return f"from_json(body, {quote_text(shape)})" if names else "null"
+
+
+def _values(columns: Columns, keys: Sequence[str]) -> list[tuple[str, str]]:
+    """SQL for the value of each declared column, and its name."""
+    values = []
+    for name, places in columns.places.items():
+        if len(places) == 1:
+            value = f"struct_extract(parsed, {quote_text(keys[places[0]])})"
+        elif places:
+            spelled = (f"json_extract_string(body, {_pointer(keys[place])})" for place in places)
+            value = f"coalesce({', '.join(spelled)})"
+        else:
+            value = "null::varchar"
+        values.append((value, name))
+    return values
+
+
+def _pointer(key: str) -> str:
+    return quote_text("/" + key.replace("~", "~0").replace("/", "~1"))
+
+
+def _last_of_repeated(
+    good: str, columns: Columns, keys: Sequence[str], spelled: Sequence[str]
+) -> str:
+    """SQL for the records with the declared columns `v0`, `v1`, …; the last of equal keys counts.
+
+    Records that repeat a key are taken apart into members.
+    """
+    plain = ", ".join(f"{v} as v{i}" for i, (v, _) in enumerate(_values(columns, keys)))
+    last = (
+        f"coalesce({', '.join(f'k{place}' for place in places)}) as v{number}"
+        if places
+        else f"null::varchar as v{number}"
+        for number, places in enumerate(columns.places.values())
+    )
+    members = ", ".join(
+        f"arg_max_null(member.value ->> '$', member.id)"
+        f" filter (member.key = {quote_text(keys[place])}) as k{place}"
+        for place in columns.read
+    )
+    wanted = ", ".join(map(quote_text, spelled)) or "null"
+    repeats = f"len(list_filter(json_keys(body), lambda key: key in ({wanted})))"
+    repeats += f" > len(list_filter(list_distinct(json_keys(body)), lambda key: key in ({wanted})))"
+    marked = f"(select *, {repeats} as repeats from {good})"
+    return f"""(
+        select n, {plain}
+        from (select *, {_parsed(columns, keys)} as parsed from {marked} where not repeats)
+        union all
+        select n, {", ".join(last)}
+        from (
+            select n, {members or "1"}
+            from (select n, body from {marked} where repeats) as record, json_each(body) as member
+            group by n
+        )
+        order by n
+    )"""
+
+
+def land_again(
+    table: Table, workspace: Workspace, layout: dict[str, Any], texts: Sequence[Text]
+) -> int:
+    """Land JSON records by themselves (`Reader.again`): each is classified as in its file.
+
+    Their keys are matched anew, so that an alias counts that was declared since. A required column
+    may be missing: staging rejects such a record.
+    """
+    spool = Spool(workspace.folder / "again.rows", is_numbered=True)
+    for text in texts:
+        spool.add(text.raw, number=(text.number, text.first_line))
+    _, landed, _ = land_rows(table, workspace, spool.rows(), is_file=False)
+    spool.path.unlink()
+    return landed

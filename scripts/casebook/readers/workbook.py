@@ -1,0 +1,144 @@
+"""Workbooks (.xlsx): the rows of one sheet, below a header."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from casebook.errors import Refused
+from casebook.readers.archives import CHUNK
+from casebook.readers.base import Raw, Reader, Reading, Workspace
+from casebook.readers.columns import check_columns, match_columns, row_as_json
+from casebook.readers.count import NoText
+from casebook.readers.json_rows import land_again
+from casebook.readers.values import ValueSpool
+
+if TYPE_CHECKING:
+    from casebook.sources import Table
+
+MAX_UNPACKED = 256 << 20
+MAX_CELLS = 10_000_000
+_EXACT = 1 << 53
+_CELL = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
+
+
+def read(raw: Raw, workspace: Workspace) -> Reading:
+    """Land the rows of a sheet; rows without a value take no number.
+
+    A workbook's numbers are doubles: a row with a whole number of which not all digits may be kept
+    goes into quarantine.
+
+    Raises:
+        Refused: if it is no workbook, too large, has no such sheet, or lacks a required column.
+    """
+    rows = _rows(raw.path, raw.table)
+    names = [str(_text(value) or "").strip() for value in next(rows, ())]
+    if not names:
+        raise Refused("no header: the sheet is empty")
+    columns = match_columns(raw.table, names)
+    check_columns(columns, names)
+    spool = ValueSpool(workspace.folder / "rows.json", names, columns, workspace)
+    for row in rows:
+        values = [_text(value) for value in row]
+        if any(_is_inexact(row[place]) for place in columns.read):
+            spool.add_bad(values, "inexact_number", "a number of more digits than a workbook keeps")
+        else:
+            spool.add([values])
+    return Reading(spool.records, spool.land(), columns.ignored)
+
+
+def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
+    """The number of each row, and the row as a JSON object with all columns of the sheet."""
+    rows = _rows(raw.path, raw.table)
+    names = [str(_text(value) or "").strip() for value in next(rows, ())]
+    for number, row in enumerate(rows, 1):
+        yield number, row_as_json(names, list(map(_text, row)))
+
+
+def _rows(path: Path, table: Table) -> Iterator[Sequence[object]]:
+    """The rows that have a value, the header first."""
+    import python_calamine
+
+    _check(path)
+    try:
+        workbook = python_calamine.CalamineWorkbook.from_path(path)
+        if table.sheet is None:
+            sheet = workbook.get_sheet_by_index(0)
+        elif table.sheet in workbook.sheet_names:
+            sheet = workbook.get_sheet_by_name(table.sheet)
+        else:
+            has = ", ".join(workbook.sheet_names)
+            raise Refused(f"it has no sheet {table.sheet}; its sheets are: {has}")
+        for line, row in enumerate(sheet.iter_rows(), (sheet.start or (0, 0))[0]):
+            if line >= table.skip_lines and any(value != "" for value in row):
+                yield row
+    except python_calamine.CalamineError as error:
+        raise Refused(f"it is damaged or no workbook ({error}); have it delivered again") from error
+
+
+def _check(path: Path) -> None:
+    """Refuse what takes too much memory when it is unpacked.
+
+    Raises:
+        Refused: if it is no workbook, or too large.
+    """
+    unpacked = 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                column, row, tail = b"A", 0, b""
+                with archive.open(member) as file:
+                    while piece := file.read(CHUNK):
+                        unpacked += len(piece)
+                        if unpacked > MAX_UNPACKED:
+                            raise Refused(
+                                f"it unpacks to more than {MAX_UNPACKED >> 20} MiB; have it"
+                                " delivered as CSV"
+                            )
+                        for letters, digits in _CELL.findall(tail + piece):
+                            column = max(column, letters, key=lambda name: (len(name), name))
+                            row = max(row, int(digits))
+                        tail = piece[-24:]
+                if row * _number_of(column) > MAX_CELLS:
+                    raise Refused(
+                        f"its sheet reaches to cell {column.decode()}{row}; at most"
+                        f" {MAX_CELLS:,} cells are read: have it delivered as CSV"
+                    )
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+        raise Refused(f"it is damaged or no workbook ({error}); have it delivered again") from error
+
+
+def _number_of(column: bytes) -> int:
+    number = 0
+    for letter in column:
+        number = 26 * number + letter - 64
+    return number
+
+
+def _is_inexact(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer() and abs(value) >= _EXACT
+
+
+def _text(value: object) -> str | None:
+    """A cell as text: numbers as they are stored, dates and times in ISO form."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
+    return str(value)
+
+
+READER = Reader("xlsx", read, texts, land_again, NoText)
