@@ -43,24 +43,20 @@ class Study:
             remove(self.work / "raw" / "blog")
 
     def measure(self, engine: str, memory: str) -> bool:
-        """Measure a full build and, unless it fails, a day on top of it, in a copy of the lake.
-
-        Returns:
-            Whether both were built.
-        """
+        """Measure a full build and then a day on top, in a copy of the lake; false if one fails."""
         name = f"{self.records / MILLION:g} M votes, {engine}, {memory}"
         side = self.work / "side"
         remove(side)
         # Hard links are safe: the loader replaces files and never writes into them.
         shutil.copytree(self.work / "lake", side / "lake", copy_function=_link)
-        (side / "raw").mkdir()
         if not self._build(f"{name}: full build", side, engine, memory):
             return False
         before = self.records
         self._deliver(round(self.options.day * MILLION), days=1)
-        shutil.move(self.work / "raw" / "blog", side / "raw" / "blog")
         self.records = before
-        return self._build(f"{name}: a day on top", side, engine, memory)
+        built = self._build(f"{name}: a day on top", side, engine, memory)
+        remove(self.work / "raw" / "blog")
+        return built
 
     def _deliver(self, records: int, days: int) -> None:
         path = self.work / "raw" / "blog" / "votes" / f"month_{self.months:04}.jsonl"
@@ -71,7 +67,8 @@ class Study:
         self.months += 1
 
     def _build(self, name: str, side: Path, engine: str, memory: str) -> bool:
-        environment = environment_of(side) | {"CASEBOOK_MEMORY": memory}
+        given = {"CASEBOOK_RAW": str(self.work / "raw"), "CASEBOOK_MEMORY": memory}
+        environment = environment_of(side) | given  # a lake belongs to one raw folder
         target = []
         if engine != "duckdb":
             target = ["--target", "spark"]
@@ -87,13 +84,13 @@ class Study:
             flush=True,
         )
         if done.failure:
-            lines = done.failure.splitlines()
-            why = [line for line in lines if "Error" in line or "left" in line] or lines
-            print(f"  FAILED: {why[0].strip()[:400]}", flush=True)
+            lines = [line for line in done.failure.splitlines() if line.strip()]
+            why = [line for line in lines if "Error" in line] or lines[-3:]
+            print(f"  FAILED: {' '.join(why)[:400]}", flush=True)
             return False
-        results = json.loads((side / "dbt" / "run_results.json").read_text(encoding="utf-8"))
-        slowest = sorted(results["results"], key=lambda one: -one["execution_time"])[:8]
-        for one in slowest:
+        found = next((side / "dbt").rglob("run_results.json")).read_text(encoding="utf-8")
+        slowest = sorted(json.loads(found)["results"], key=lambda one: -one["execution_time"])
+        for one in slowest[:8]:
             print(f"  {one['execution_time']:8.1f} s  {one['unique_id']}", flush=True)
         return True
 
