@@ -18,6 +18,7 @@ from casebook.load import land as load_module
 from casebook.load.land import _check_counts as check_counts
 from casebook.load.report import FileResult
 from casebook.readers.base import Raw, Reading, Workspace
+from casebook.sources import Table
 from loading import SOURCES, Workshop, lines
 
 
@@ -548,8 +549,8 @@ def test_a_connection_that_duckdb_has_given_up_is_not_used_again(
         workspace.connection.close()
         raise duckdb.InternalException("INTERNAL Error: this is a test")
 
-    def find(path: Path) -> object:
-        reader, compression = find_reader(path)
+    def find(path: Path, table: Table) -> object:
+        reader, compression = find_reader(path, table)
         if path.name == "a.jsonl":
             reader = dataclasses.replace(reader, read=break_down)
         return reader, compression

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from casebook.load import land as load_module
+from casebook.sources import Table
 from loading import Workshop, lines
 
 LOADER = """
@@ -167,11 +168,11 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     path = shop.write("a.jsonl", lines({"Id": 1}))
     find_reader, reads = load_module.find_reader, []
 
-    def find_and_change(raw: Path) -> object:
+    def find_and_change(raw: Path, table: Table) -> object:
         reads.append(raw)
         if len(reads) < 3:
             path.write_bytes(path.read_bytes() + lines({"Id": 1 + len(reads)}))
-        return find_reader(raw)
+        return find_reader(raw, table)
 
     monkeypatch.setattr(load_module, "find_reader", find_and_change)
     shop.load()
@@ -186,9 +187,9 @@ def test_a_file_that_never_stops_changing_is_refused(
     path = shop.write("a.jsonl", lines({"Id": 1}))
     find_reader = load_module.find_reader
 
-    def find_and_change(raw: Path) -> object:
+    def find_and_change(raw: Path, table: Table) -> object:
         path.write_bytes(path.read_bytes() + lines({"Id": 2}))
-        return find_reader(raw)
+        return find_reader(raw, table)
 
     monkeypatch.setattr(load_module, "find_reader", find_and_change)
     assert shop.load().exit_status == 1

@@ -24,6 +24,10 @@ from casebook.ask.query import BATCH, Query
 from casebook.ask.selection import select
 from casebook.errors import CasebookError
 
+OTHER_BUILD = (
+    "another build is published now, which Casebook-Build names; leave out offset and build, and"
+    " begin with its first page"
+)
 # How long a streamed answer may take to its last row.
 SENDING_SECONDS = 600
 
@@ -55,11 +59,7 @@ async def answer(
     if media is None:
         raise HTTPException(406, f"the answer is {JSON} or {CSV}; the header Accept takes neither")
     if values.get("build", build.build_id) != build.build_id:
-        raise HTTPException(
-            409,
-            "another build is published now, which Casebook-Build names; leave out offset and"
-            " build, and begin with its first page",
-        )
+        raise HTTPException(409, OTHER_BUILD)
     query = select(endpoint, values, columns)
     text = f"{query.rows_sql}{query.page_sql} {query.parameters} {query.paging} {media} {with_bom}"
     headers = cached(request, text) | {"Vary": "Accept"}

@@ -163,8 +163,7 @@ def trace(connection: duckdb.DuckDBPyConnection, table: str, key: Sequence[str])
 
     Raises:
         CasebookError: if there is no such mart, several have that name, it carries no origin or
-            fewer columns, no row has that key, or the lake is not where it was when the warehouse
-            was built.
+            fewer columns, no row has that key, or the lake is not where it was.
     """
     import duckdb
 

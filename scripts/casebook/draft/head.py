@@ -20,18 +20,16 @@ from casebook.draft.names import Name, name_columns
 from casebook.errors import CasebookError, Refused
 from casebook.lake.ledger import LedgerEntry
 from casebook.load.run import load
-from casebook.readers.archives import UNREADABLE, open_text, refused
-from casebook.readers.base import MAX_RECORD_BYTES, Raw
+from casebook.readers.archives import UNREADABLE, open_text, open_utf8, refused
+from casebook.readers.base import MAX_RECORD_BYTES
 from casebook.readers.choose import find_reader
 from casebook.readers.header import guess_header
+from casebook.readers.json_split import elements
 from casebook.settings import Settings
-from casebook.sources import Table
 from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     import duckdb
-
-    from casebook.readers.base import Measured
 
 MOST_RECORDS = 20_000
 MOST_BYTES = 64 << 20
@@ -157,8 +155,12 @@ class _Cut:
             return self._write_sqlite()
         if self.format == "parquet":
             return self._write_parquet()
-        if self.format == "json_array":
+        if self.format in ("json_array", "json_objects"):
             return self._write_array()
+        if self.format in ("xml", "xlsx"):
+            with open_text(self.path, self.compression) as text, self.file.open("wb") as file:
+                shutil.copyfileobj(text, file)
+            return True
         with open_text(self.path, self.compression) as text, self.file.open("wb") as file:
             for line in _first(iter(lambda: text.readline(MAX_RECORD_BYTES), b"")):
                 file.write(line)
@@ -214,6 +216,8 @@ class _Cut:
             records = map(_loaded, self._texts(self.file, None))
             keys = (key for record in records if isinstance(record, dict) for key in record)
             return list(dict.fromkeys(keys))
+        if self.format in ("xml", "xlsx"):
+            return []
         if self.format == "parquet":
             import duckdb
 
@@ -228,13 +232,11 @@ class _Cut:
 
     def _texts(self, path: Path, compression: str | None) -> Iterator[bytes]:
         """The records of a file of JSON."""
-        reader, _ = find_reader(path)
-        raw = Raw(path, compression, Table("source", self.table, ()), _never_measured)
-        return (text for _, text in reader.texts(raw))
-
-
-def _never_measured() -> Measured:
-    raise AssertionError("texts are read without a measure of the file")
+        with open_utf8(path, compression) as text:
+            if self.format == "json_lines":
+                yield from text
+            else:
+                yield from (element.raw for element in elements(text) if not element.code)
 
 
 def _header(file: Path, path: Path) -> list[str]:

@@ -57,7 +57,7 @@ class Splitter:
         self._field = re.compile(rb"(%b)(?:%b|%b)" % (field, mark, end))
         self._record = re.compile(rb"(?:%b%b)*+(?:%b%b())?" % (field, mark, field, end))
         simple = rb'(?:"(?:[^"\r\n]++|"")*+"|(?!")[^%b%b]*+)' % (mark, stop)
-        ends = rb"(?:\r?\n|\r)" if self._by_return else rb"\r*\n"
+        ends = rb"(?:\r?\n|\r)" if self._by_return else rb"\r*\n\r*"
         self._run = re.compile(rb"(?:(?:%b%b)*+%b%b)*+" % (simple, mark, simple, ends))
 
     def split(self, text: BinaryIO) -> Iterator[Piece]:
@@ -69,7 +69,9 @@ class Splitter:
         buffer, at, line = b"", 0, 1
         ended = False
         while not ended or at < len(buffer):
+            at = self._skip(buffer, at)
             limit, has_quote = self._plain_until(buffer, at, ended)
+            limit = self._skip(buffer, limit) if has_quote and limit > at else limit
             if has_quote and limit < len(buffer):
                 limit = self._run.match(buffer, limit).end()  # type: ignore[union-attr]
             if limit > at:
@@ -93,6 +95,12 @@ class Splitter:
                 while self._by_return and more.endswith(b"\r") and (byte := text.read(1)):
                     more += byte
                 buffer, at, ended = rest + more, 0, not more
+
+    def _skip(self, buffer: bytes, at: int) -> int:
+        """The place after carriage returns at the beginning of a line; they mean nothing there."""
+        while not self._by_return and buffer.startswith(b"\r", at):
+            at += 1
+        return at
 
     def _plain_until(self, buffer: bytes, at: int, ended: bool) -> tuple[int, bool]:
         """Where whole lines without quotes end that begin at a place; whether a quote follows."""
