@@ -91,7 +91,7 @@ LAYOUTS = {
     "an empty file": ("_late", rb"\A\Z"),
     "an array without elements": ("Android/productEvent_20200303", rb"\A\[\]\n\Z"),
     "blank lines": ("votes_2018", rb"\n\n  \n"),
-    "bytes that are not UTF-8": ("votes_2018", b"\xe3[0-9]"),
+    "bytes that are not UTF-8": ("courses_2021", b"\xe3[0-9]"),
     "half a record": ("votes_2018", rb"\n\{[^}]*\n\{"),
     "semicolons": ("orders_2020-02-28", rb"\Aid;.*;status;.*;device\n"),
     "tabs": ("orders_2020-03-02.tsv", rb"\Aid\tuser_id"),
