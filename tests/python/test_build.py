@@ -6,12 +6,15 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
+from casebook.build.publish import held
 from workbench import Workbench, copy_project, vote
 
 
@@ -243,6 +246,81 @@ def test_the_build_writes_down_what_it_was(bench: Workbench) -> None:
     assert json.loads(rows)["blog_analysis.votes"] == 1
     assert passed > 20
     assert failed == 0
+
+
+def test_a_log_that_is_left_over_is_taken_in_once(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1), vote(2)])
+    bench.casebook("build")
+    # As a `dbt build` that was killed in its middle leaves it.
+    code = (
+        f"import duckdb, os; connection = duckdb.connect({str(bench.warehouse)!r});"
+        " connection.execute('create table audit.left_over as select 1'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    log = bench.root / "warehouse.db.wal"
+    assert log.exists()
+    bench.write("b.jsonl", [vote(3)])
+    bench.casebook("build", "--exclude-resource-type", "test")
+    assert not log.exists()
+    assert bench.query("select count(*) from blog_analysis.votes") == [(3,)]
+    assert bench.query("select count(*) from audit.left_over") == [(1,)]
+
+
+def test_a_build_and_a_bare_dbt_build_exclude_each_other(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(1)])
+    bench.casebook("build")
+    bench.write("b.jsonl", [vote(2)])
+    with held(bench.warehouse):
+        assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
+        refused = bench.dbt("run", "--select", "votes", status=2)
+        assert "Could not set lock" in refused.stdout + refused.stderr
+    writer = f"import duckdb; c = duckdb.connect({str(bench.warehouse)!r}); print(1); input()"
+    with subprocess.Popen(
+        [sys.executable, "-uc", writer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "1\n"
+        refused = bench.casebook("build", status=1)
+        other.communicate("\n")
+    assert "another program is writing this warehouse, such as `dbt build`" in refused.stderr
+    assert not list(bench.root.glob("*_candidate*"))
+    bench.warehouse.unlink()
+    with held(bench.warehouse):
+        refused = bench.dbt("run", "--select", "votes", status=2)
+        assert "Could not set lock" in refused.stdout + refused.stderr
+    assert not bench.warehouse.exists()
+
+
+def test_a_warehouse_that_is_built_again_and_again_stays_small(bench: Workbench) -> None:
+    bench.write("a.jsonl", [vote(number) for number in range(20_000)])
+    bench.casebook("build", "--exclude-resource-type", "test")
+    fresh = bench.warehouse.stat().st_size
+    before = bench.blog_marts()
+    for _ in range(3):
+        bench.casebook("build", "--force", "--full-refresh", "--exclude-resource-type", "test")
+        assert bench.warehouse.stat().st_size <= 1.3 * fresh
+    after = bench.blog_marts()
+    assert after == before
+    # Tables keep the order of their rows, and the descriptions that dbt wrote.
+    assert bench.query(
+        "select count(*) from duckdb_columns() where schema_name = 'blog_analysis'"
+        " and comment is not null"
+    ) >= [(10,)]
+
+
+def test_a_purge_leaves_no_trace(bench: Workbench) -> None:
+    secret = "Ada Lovelace, London"
+    bench.write("a.jsonl", [vote(1), vote(2, PostId=secret)])
+    bench.write("b.jsonl", [vote(3, UserId=secret)])
+    bench.casebook("build")
+    assert "a.jsonl" in bench.casebook("build", "--check", secret, status=1).stderr
+    bench.write("a.jsonl", [vote(1)])
+    (bench.raw / "blog" / "votes" / "b.jsonl").unlink()
+    purged = bench.casebook("build", "--purge", "--check", secret)
+    assert "not found in lake and warehouse" in purged.stdout
+    assert bench.query("select vote_id from blog_analysis.votes") == [(1,)]
+    # Nor does any byte of what lies there hold it.
+    for path in [bench.warehouse, *bench.lake.rglob("*")]:
+        assert path.is_dir() or secret.encode() not in path.read_bytes(), path
 
 
 def test_a_build_of_the_same_is_left_out_with_its_warnings_and_status(bench: Workbench) -> None:

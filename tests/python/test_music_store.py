@@ -385,7 +385,7 @@ def test_a_database_and_mixed_folders_give_what_plain_python_gives(tmp_path: Pat
     found = answers(expected)
     assert ask(bench) == found
     assert found["customer_who_spent_most"] == [("Aa Ties", Decimal("100.5"))], "tied with Zz Ties"
-    warned = re.findall(r"^look at (\w+): Got (\d+) results?,", shown.stderr, re.M)
+    warned = re.findall(r"^warning: (\w+) \((\d+) rows?\)", shown.stderr, re.M)
     assert {name: int(number) for name, number in warned} == unknown_references(store, expected)
     assert len(warned) == 11, "each of the tests has something to find"
 

@@ -160,7 +160,7 @@ def run_dbt(
         "DBT_TARGET_PATH": str(target),
         "DBT_ENV_CUSTOM_ENV_CASEBOOK_GIT_REVISION": git_revision(settings.project),
     }
-    flags = ["--log-format", "json", "--no-use-colors"]
+    flags = ["--log-format", "json", "--log-format-file", "text", "--no-use-colors"]
     flags += [] if watcher.verbose else ["--log-level-file", "info"]
     code = START.format(parent=os.getpid(), first=first)
     # In a group of its own: Ctrl-C reaches this program alone, which ends the group.

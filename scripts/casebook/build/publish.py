@@ -15,7 +15,14 @@ from pathlib import Path
 
 import duckdb
 
-from casebook.build.dbt import Problem, Watcher, run_dbt, target_folder, with_tests_that_can_run
+from casebook.build.dbt import (
+    DbtRun,
+    Problem,
+    Watcher,
+    run_dbt,
+    target_folder,
+    with_tests_that_can_run,
+)
 from casebook.build.unchanged import fingerprint, warnings_of_same, write_down
 from casebook.errors import CasebookError
 from casebook.settings import Settings
@@ -101,23 +108,14 @@ def build(
             made_of = fingerprint(settings, dbt_command, dbt_options)
             if not force and (known := warnings_of_same(warehouse, made_of)) is not None:
                 return BuildResult(True, warehouse, candidate, (), known, unchanged=True)
-            with _held(warehouse), _removed_unless_kept(candidate):
+            with held(warehouse), _removed_unless_kept(candidate):
                 _copy(warehouse, candidate)
-                run = run_dbt(
-                    settings,
-                    [dbt_command, *with_tests_that_can_run(dbt_options)],
-                    target=target_folder(settings),
-                    environment={"CASEBOOK_WAREHOUSE": str(candidate)},
-                    watcher=watcher,
-                )
-                if full := [one for one in run.failures if NO_ROOM.search(one.message)]:
-                    raise OSError(full[0].message)
-                run.check("`dbt build --help` lists its options; logs/dbt.log has more")
-                if run.status != 0:
-                    return BuildResult(False, warehouse, candidate, run.failures, run.warnings)
-                write_down(candidate, made_of, run.warnings)
-                _publish(candidate, warehouse, compact)
-                return BuildResult(True, warehouse, candidate, (), run.warnings)
+                run = _run(settings, candidate, [dbt_command, *dbt_options], watcher)
+                if run.status == 0:
+                    write_down(candidate, made_of, run.warnings)
+                    _publish(candidate, warehouse, compact)
+                published = run.status == 0
+                return BuildResult(published, warehouse, candidate, run.failures, run.warnings)
     except (OSError, duckdb.Error) as error:
         raise CasebookError(
             f"the warehouse cannot be written: {str(error).splitlines()[0]}",
@@ -125,6 +123,22 @@ def build(
             fix="free some space or mend the permissions, then run `casebook build` again; readers"
             " keep what was published before",
         ) from error
+
+
+def _run(
+    settings: Settings, candidate: Path, arguments: Sequence[str], watcher: Watcher | None
+) -> DbtRun:
+    run = run_dbt(
+        settings,
+        with_tests_that_can_run(arguments),
+        target=target_folder(settings),
+        environment={"CASEBOOK_WAREHOUSE": str(candidate)},
+        watcher=watcher,
+    )
+    if full := [one for one in run.failures if NO_ROOM.search(one.message)]:
+        raise OSError(full[0].message)
+    run.check("`dbt build --help` lists its options; logs/dbt.log has more")
+    return run
 
 
 @contextlib.contextmanager
@@ -147,7 +161,7 @@ def only_build(lock_file: Path, warehouse: object) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _held(warehouse: Path) -> Iterator[None]:
+def held(warehouse: Path) -> Iterator[None]:
     """Keep `dbt build`, and whoever else would write it, out of the published file.
 
     It is held as a reader holds it, which keeps out writers and no reader, and by a process that

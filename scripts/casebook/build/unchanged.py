@@ -90,7 +90,8 @@ def warnings_of_same(warehouse: Path, made_of: str) -> tuple[Problem, ...] | Non
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             found = connection.execute(
                 "select warnings from raw_lake.published"
-                " where made_of = ? and builds = (select count(*) from audit.builds)",
+                " where made_of = ? and build_number ="
+                " (select max(build_number) from raw_lake.build_numbers)",
                 [made_of],
             ).fetchone()
     except duckdb.CatalogException:
@@ -108,7 +109,8 @@ def write_down(candidate: Path, made_of: str, warnings: Sequence[Problem]) -> No
         try:
             connection.execute(
                 "create or replace table raw_lake.published as"
-                " select ? as made_of, count(*) as builds, ? as warnings from audit.builds",
+                " select ? as made_of, max(build_number) as build_number, ? as warnings"
+                " from raw_lake.build_numbers",
                 [made_of, json.dumps([asdict(one) for one in warnings])],
             )
         except duckdb.CatalogException:

@@ -6,12 +6,26 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from casebook.cli.load import load_tables
-from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Verify, Warehouse
+from casebook.cli.options import (
+    AllowShrink,
+    Check,
+    Force,
+    Lake,
+    Purge,
+    Quiet,
+    Raw,
+    Sample,
+    Target,
+    UnitTests,
+    Verbose,
+    Verify,
+    Warehouse,
+)
 from casebook.cli.printing import (
     cell,
     digits,
@@ -30,6 +44,7 @@ if TYPE_CHECKING:
     from casebook.build.publish import BuildResult
 
 NOT_PUBLISHED = 1
+FOUND = 1
 SOME_REFUSED = 3
 REASONS_SHOWN = 5
 # Options that this command does not know are dbt's.
@@ -43,24 +58,13 @@ def build(
     warehouse: Warehouse = None,
     verify: Verify = False,
     allow_shrink: AllowShrink = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Build even where nothing has changed.")
-    ] = False,
-    unit_tests: Annotated[
-        bool, typer.Option("--unit-tests", help="Run dbt's unit tests too: they test the code.")
-    ] = False,
-    sample: Annotated[
-        bool,
-        typer.Option(
-            "--sample", help="Build sample/ where raw/ holds no files and nothing is published."
-        ),
-    ] = False,
-    target: Annotated[
-        str | None, typer.Option("--target", "-t", help="duckdb, or spark: see docs/spark.md.")
-    ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Print dbt's log, which is in logs/ in any case.")
-    ] = False,
+    force: Force = False,
+    purge: Purge = False,
+    check: Check = None,
+    unit_tests: UnitTests = False,
+    sample: Sample = False,
+    target: Target = None,
+    verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
     """Load, build into a candidate, and publish it if every error-level test passed.
@@ -70,8 +74,8 @@ def build(
     without loading. All other options go to `dbt build`, such as
     `--select +votes` or `--full-refresh`.
 
-    Exit status: 0 if all went well, 1 if nothing was published, 2 for wrong usage, 3 if it was
-    published although raw files were refused, 130 if it was interrupted.
+    Exit status: 0 if all went well, 1 if nothing was published (or `--check` found its text), 2 for
+    wrong usage, 3 if it was published although raw files were refused, 130 if it was interrupted.
     """
     settings = find_settings(raw, lake, warehouse, sample=sample)
     on_spark = (target or os.environ.get("DBT_TARGET")) == "spark"
@@ -82,7 +86,7 @@ def build(
     refused = 0
     if not on_spark or not isinstance(settings.lake_place, str):
         print_places(settings, quiet)
-        refused = load_tables(settings, [], verify, allow_shrink, quiet)
+        refused = load_tables(settings, [], verify, allow_shrink, quiet, purge=purge)
     elif not quiet:
         where = f"the lake is at {settings.lake_place}"
         out.print(f"{where}: nothing is loaded here, its ledger says what is built", markup=False)
@@ -93,7 +97,10 @@ def build(
         _build_on_spark(settings, options, verbose, quiet)
     else:
         options += ["--target", target] if target else []
-        _build_on_duckdb(settings, options, force, verbose, quiet)
+        options += ["--full-refresh"] if purge else []
+        _build_on_duckdb(settings, options, force or purge, purge, verbose, quiet)
+    if check:
+        _check_for(settings, check)
     if refused:
         err.print("[red]some raw files were refused[/]: see above, or audit.loaded_files")
         raise typer.Exit(SOME_REFUSED)
@@ -112,12 +119,14 @@ def watching(verbose: bool, quiet: bool) -> Iterator[Watcher]:
 
 
 def _build_on_duckdb(
-    settings: Settings, options: list[str], force: bool, verbose: bool, quiet: bool
+    settings: Settings, options: list[str], force: bool, compact: bool, verbose: bool, quiet: bool
 ) -> None:
     from casebook.build.publish import build as build_warehouse
 
     with watching(verbose, quiet) as watcher:
-        result = build_warehouse(settings, "build", options, force=force, watcher=watcher)
+        result = build_warehouse(
+            settings, "build", options, force=force, compact=compact, watcher=watcher
+        )
     print_warnings(result.warnings)
     if not result.published:
         print_failures(result)
@@ -126,6 +135,17 @@ def _build_on_duckdb(
         out.print(f"nothing has changed since {settings.warehouse} was built", markup=False)
     elif not quiet:
         _print_summary(settings)
+
+
+def _check_for(settings: Settings, text: str) -> None:
+    from casebook.load.purge import find_text
+
+    if found := find_text(settings, text):
+        err.print(f"[red]found[/] in {len(found)} places:")
+        for place in found:
+            err.print(f"    {place}", markup=False)
+        raise typer.Exit(FOUND)
+    out.print("not found in lake and warehouse")
 
 
 def _build_on_spark(settings: Settings, options: list[str], verbose: bool, quiet: bool) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from casebook.cli.options import Raw
 from casebook.cli.printing import err, out, print_rows
 from casebook.settings import find_settings
+
+if TYPE_CHECKING:
+    from casebook.draft import Declared
 
 
 def declare(
@@ -60,6 +63,10 @@ def declare(
     for addition in declared.by_hand:
         err.print("[yellow]add by hand[/] ", end="")
         err.print(addition, markup=False)
+    _print_guesses(declared)
+
+
+def _print_guesses(declared: Declared) -> None:
     out.print(f"\nguessed from {declared.seen}; look at each `# confirm:`", markup=False)
     if bad := sum(head.bad for head in declared.heads):
         why = next(head.why_bad for head in declared.heads if head.bad)

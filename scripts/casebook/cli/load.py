@@ -134,15 +134,26 @@ def _check_lake(settings: Settings) -> None:
 
 
 def load_tables(
-    settings: Settings, tables: list[str], verify: bool, allow_shrink: bool, quiet: bool
+    settings: Settings,
+    tables: list[str],
+    verify: bool,
+    allow_shrink: bool,
+    quiet: bool,
+    *,
+    purge: bool = False,
 ) -> int:
+    """Load with progress and a report; returns the exit status."""
     from casebook.cli.progress import LoadProgress
+    from casebook.load.purge import purge as purge_lake
     from casebook.load.run import load as load_files
 
     with LoadProgress(err, quiet) as progress:
-        report = load_files(
-            settings, tables, verify=verify, allow_shrink=allow_shrink, progress=progress
-        )
+        if purge:
+            report = purge_lake(settings, progress=progress)
+        else:
+            report = load_files(
+                settings, tables, verify=verify, allow_shrink=allow_shrink, progress=progress
+            )
     for result in report.refused:
         err.print("[red]refused[/] ", end="")
         err.print(escaped(f"{result.entry.source_file}: {result.entry.refusal}"), markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -25,14 +25,16 @@ from casebook.cli import (
 from casebook.cli.printing import err, out
 from casebook.errors import CasebookError
 
-INTERRUPTED = 130
-TERMINATED = 143
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+SECONDS_TO_END = 10
 
 app = typer.Typer(
     name="casebook",
     help="Folders of messy raw files into a tested, documented analytics warehouse.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     add_completion=False,
 )
 app.command()(fetch.fetch)
@@ -77,8 +79,9 @@ def main() -> None:
     It exits with 0 if all went well, 1 if not, 2 for wrong usage, 3 if a build was published
     although files were refused, 130 if it was interrupted, 143 if it was told to end.
     """
-    # What has been started, and what is half written, goes the way of any other exception.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     try:
         app()
     except CasebookError as error:
@@ -86,9 +89,20 @@ def main() -> None:
         err.print(str(error), markup=False)
         sys.exit(1)
     except SystemExit as end:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         if end.code in (INTERRUPTED, TERMINATED):
             err.print("interrupted")
         raise
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    """End as by any exception: what has been started ends, what is half written is removed.
+
+    Again after a while, as C code that runs just then may lose the exception.
+    """
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit(128 + number))
+    signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_END, SECONDS_TO_END)
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
