@@ -1,4 +1,7 @@
-"""Whether the two engines build the same warehouse, to the last row: `make parity`."""
+"""Whether two warehouses are the same, to the last row.
+
+Those of the two engines (`make parity`), or two files: of a build before a change and after it.
+"""
 
 from __future__ import annotations
 
@@ -49,17 +52,11 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table or view, or what a table function answers, on both engines.
+    """A table or view, or what a table function answers, in both warehouses."""
 
-    Attributes:
-        name: as `schema.table`.
-        rows: how many DuckDB has; None where the table is not there.
-        differences: one sentence each; empty where both are the same.
-    """
-
-    name: str
-    rows: int | None
-    differences: tuple[str, ...]
+    name: str  # as `schema.table`
+    rows: int | None  # how many DuckDB has; None where the table is not there
+    differences: tuple[str, ...]  # one sentence each; empty where both are the same
 
 
 def build_both(
@@ -269,12 +266,86 @@ def show(comparisons: list[Comparison]) -> None:
         print(f"left out: {name}; {reason}")
 
 
+def diff_files(before: Path, after: Path) -> Iterator[Comparison]:
+    """Compare two warehouse files of DuckDB, table by table.
+
+    Args:
+        before: a warehouse file.
+        after: the other one; `audit.declarations` in it says which tables have a key, by which
+            rows that changed are told from rows that only one file has.
+    """
+    with duckdb.connect() as connection:
+        for name, path in (("a", before), ("b", after)):
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as {name} (read_only)")
+        found = connection.execute(
+            "select database_name, schema_name || '.' || table_name, list(column_name order by"
+            " column_index) from duckdb_columns() where database_name in ('a', 'b')"
+            " and not internal and schema_name not like 'raw\\_%' escape '\\' group by all"
+        ).fetchall()
+        sides = {side: {name: names for at, name, names in found if at == side} for side in "ab"}
+        keys = {}
+        if "audit.declarations" in sides["b"]:
+            declared = "select relation, keys from b.audit.declarations"
+            for name, text in connection.execute(declared).fetchall():
+                keys[name] = min(json.loads(text or "[]"), key=len, default=[])
+        for name in sorted((sides["a"].keys() | sides["b"].keys()) - LEFT_OUT.keys()):
+            if name in sides["a"] and name in sides["b"]:
+                yield _diff(connection, name, sides, keys.get(name, []))
+            else:
+                only = before if name in sides["a"] else after
+                yield Comparison(name, None, (f"only {only} has it",))
+
+
+def _diff(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    sides: Mapping[str, Mapping[str, list[str]]],
+    key: list[str],
+) -> Comparison:
+    """Compare the columns that both have, but for the time of loading, which differs by nature."""
+    columns = [one for one in sides["a"][name] if one in sides["b"][name] and one != "loaded_at"]
+    listed = ", ".join(f'"{column}"' for column in columns)
+    here, there = (f"select {listed} from {side}.{name}" for side in "ab")
+    differences = [
+        f"column only {where}: {column}"
+        for where, one, other in (("before", "a", "b"), ("after", "b", "a"))
+        for column in sides[one][name]
+        if column not in sides[other][name]
+    ]
+    gone, come = f"({here}) except all ({there})", f"({there}) except all ({here})"
+    by, asked = listed, {"only before": gone, "only after": come}
+    if key and set(key) <= set(columns):
+        by = ", ".join(f'"{column}"' for column in key)
+        asked = {
+            "only before": f"{here} anti join b.{name} using ({by})",
+            "only after": f"{there} anti join a.{name} using ({by})",
+            "changed": f"({here} semi join b.{name} using ({by})) except all ({there})",
+        }
+    for what, query in asked.items():
+        ((count,),) = connection.execute(f"select count(*) from ({query})").fetchall()
+        rows = connection.execute(f"select {by} from ({query}) order by all limit {SHOWN}")
+        if count:
+            differences.append(f"{count:,} rows {what}, as {rows.fetchall()}")
+    ((count,),) = connection.execute(f"select count(*) from b.{name}").fetchall()
+    return Comparison(name, count, tuple(differences))
+
+
 def main() -> int:
-    """Compare both engines on each raw folder that is named; the exit status says the outcome."""
+    """Compare what is named; the exit status is 1 where anything differs."""
     parser = argparse.ArgumentParser(prog="make parity", description=__doc__)
-    parser.add_argument("raw", nargs="+", type=Path, help="raw folders, each built on its own")
-    raw_folders = parser.parse_args().raw
-    project = find_project()
+    parser.add_argument("raw", nargs="*", type=Path, help="raw folders, each built on its own")
+    parser.add_argument(
+        "--files", nargs=2, type=Path, metavar="FILE", help="compare two warehouse files instead"
+    )
+    options = parser.parse_args()
+    raw_folders, project = options.raw, find_project()
+    if bool(raw_folders) == bool(options.files):
+        parser.error("name raw folders, or two warehouse files with --files")
+    if options.files:
+        compared = list(diff_files(*options.files))
+        show(compared)
+        return int(not compared or any(table.differences for table in compared))
     failed = False
     for number, raw in enumerate(raw_folders, 1):
         print(f"== {raw}, on DuckDB and on Spark", flush=True)

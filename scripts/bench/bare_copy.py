@@ -1,8 +1,8 @@
 """The least that a load could be: DuckDB alone copies votes, as text, to one Parquet file.
 
-Usage: bare_copy.py RAW_FILE PARQUET_FILE
+Usage: bare_copy.py PARQUET_FILE RAW_FILE…
 
-The raw file holds JSON lines, a JSON array or, with the extension .csv, comma-separated values.
+Raw files hold JSON lines, a JSON array or, with the extension .csv, comma-separated values.
 """
 
 import sys
@@ -11,10 +11,10 @@ import duckdb
 
 COLUMNS = ("Id", "PostId", "VoteTypeId", "CreationDate", "UserId", "BountyAmount")
 
-raw, parquet = (path.replace("'", "''") for path in sys.argv[1:])
-reader = "read_csv" if raw.endswith(".csv") else "read_json"
+parquet, *raw = (path.replace("'", "''") for path in sys.argv[1:])
+reader = "read_csv" if raw[0].endswith(".csv") else "read_json"
 types = ", ".join(f"{column}: 'varchar'" for column in COLUMNS)
 duckdb.execute(
-    f"copy (select * from {reader}('{raw}', columns = {{{types}}}))"
+    f"copy (select * from {reader}({raw!r}, columns = {{{types}}}))"
     f" to '{parquet}' (format parquet, compression zstd)"
 )

@@ -1,10 +1,10 @@
 """Both sides of `spark_models.py`: a Spark session that runs statements, and then what is measured.
 
-    bare_models.py FILE                runs the statements again, and writes their seconds to stdout
-    bare_models.py FILE DBT_OPTION…    runs dbt in the same session; its figures are in its target
+    bare_models.py FILE                runs the statements again
+    bare_models.py FILE DBT_OPTION…    runs dbt in the same session
 
-FILE is JSON: `settings` of the session, the `scratch` database, statements to run `before`, and
-named `statements`. Seconds are written as JSON.
+FILE is JSON: `settings` of the session, the `scratch` database, statements to run `before`, named
+`statements`, and where dbt writes its `results`. Writes the seconds of each and of all as JSON.
 """
 
 from __future__ import annotations
@@ -44,5 +44,10 @@ if sys.argv[2:]:
     result = dbtRunner().invoke(sys.argv[2:])
     if not result.success:
         sys.exit(str(result.exception or "dbt failed"))
+    results = json.loads(Path(asked["results"]).read_text(encoding="utf-8"))["results"]
+    nodes = {one["unique_id"].split(".", 2)[2]: one["execution_time"] for one in results}
+    seconds = {name: nodes[name] for name, _ in asked["statements"] if name in nodes}
 else:
-    json.dump(run_statements(session, asked), sys.stdout)
+    seconds = run_statements(session, asked)
+print()
+json.dump({"seconds": sum(seconds.values()), "parts": seconds}, sys.stdout)

@@ -1,7 +1,4 @@
-"""Run a program, and tell how long it took and how much memory it and its children held.
-
-Also what a benchmark is made of: a `Section` per case, with a `Line` for each thing compared.
-"""
+"""Run a program, and tell how long it took and how much memory it and its children held."""
 
 from __future__ import annotations
 
@@ -15,26 +12,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any
 
+PROJECT = Path(__file__).parents[2]
+SCRIPTS = Path(__file__).parent
 MB = 1_000_000
-SAMPLE_SECONDS = 0.02
-WATCH_SECONDS = 0.2
-CHUNK = 1 << 20
-
-# Run as a process of its own, so that this one stays small: what a process holds when it starts
-# another is the least that the system reports as the other's peak.
-_QUERY = """
-import json, sys, duckdb
-asked = json.load(sys.stdin)
-with duckdb.connect(asked["database"], read_only=True) as connection:
-    json.dump(connection.execute(asked["sql"], asked["parameters"]).fetchall(), sys.stdout)
-"""
+SAMPLE_SECONDS = 0.05
 
 
 class BenchError(Exception):
@@ -42,167 +27,37 @@ class BenchError(Exception):
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What every section is given.
-
-    Attributes:
-        project: the dbt project's folder.
-        folder: where generated data stays; everything is written below it.
-        size_bytes: about how much raw data a section generates.
-        rounds: how often each side runs.
-        say: takes a line about how far it is.
-    """
-
-    project: Path
-    folder: Path
-    size_bytes: int
-    rounds: int
-    say: Callable[[str], None]
-
-
-@dataclass(frozen=True)
 class Run:
-    """One run of a program.
+    """One run of a program with its children."""
 
-    Attributes:
-        seconds: wall time from its start to its end.
-        peak_bytes: most memory that it and its children held at once, as resident set size.
-        output: what it wrote to stdout.
-        started: when it started, in seconds since 1970.
-        failure: why it was stopped, or what it said before it ended with another status than 0;
-            empty if it did neither.
-    """
-
-    seconds: float
-    peak_bytes: int
-    output: str
-    started: float
-    failure: str = ""
-
-
-@dataclass(frozen=True)
-class Bound:
-    """What a figure must not exceed.
-
-    Attributes:
-        most: the bound, in the figure's unit, or of the ratio where two sides are compared.
-        from_bytes: smallest amount of raw data that it is meant for.
-    """
-
-    most: float
-    from_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class Line:
-    """One figure of Casebook's, perhaps beside what it is compared with.
-
-    Attributes:
-        name: what was measured.
-        unit: `s`, `ms`, `MB`, `MiB` or `/s`.
-        ours: Casebook's figure.
-        theirs: the other side's, or None.
-        against: what the other side is; empty where there is none.
-        bound: of the ratio, or of `ours` where there is no other side; None where there is none.
-        size_bytes: how much raw data it is about.
-        parts: what `ours` is made up of, in the same unit.
-    """
-
-    name: str
-    unit: str
-    ours: float
-    theirs: float | None = None
-    against: str = ""
-    bound: Bound | None = None
-    size_bytes: int = 0
-    parts: Mapping[str, float] = field(default_factory=dict)
+    seconds: float  # wall time from its start to its end
+    processor: float  # seconds of processor time
+    peak_bytes: int  # most memory that they held at once, as resident set size
+    output: str  # what it wrote to stdout
+    failure: str = ""  # why it was stopped, or what it wrote before it ended with a bad status
 
     @property
-    def ratio(self) -> float | None:
-        """Casebook's figure over the other side's."""
-        return self.ours / self.theirs if self.theirs else None
-
-    @property
-    def verdict(self) -> str:
-        """`met`, `missed`, `not at this size`, or empty where there is no bound."""
-        if self.bound is None:
-            return ""
-        if self.size_bytes < self.bound.from_bytes:
-            return "not at this size"
-        value = self.ours if self.ratio is None else self.ratio
-        return "met" if value <= self.bound.most else "missed"
-
-    def as_json(self) -> dict[str, Any]:
-        """The line with what follows from it."""
-        return {**asdict(self), "ratio": self.ratio, "verdict": self.verdict}
-
-
-@dataclass(frozen=True)
-class Section:
-    """What a case's benchmark found.
-
-    Attributes:
-        title: what it is about, with the amount of data.
-        lines: what was measured.
-        facts: what the two sides agreed on, and anything else worth knowing, in words.
-        runs: seconds and peak bytes of every single run, by what ran.
-    """
-
-    title: str
-    lines: Sequence[Line]
-    facts: Sequence[str]
-    runs: Mapping[str, Sequence[Mapping[str, Any]]]
-
-    def as_json(self) -> dict[str, Any]:
-        """The section as JSON values."""
-        return {
-            "title": self.title,
-            "lines": [line.as_json() for line in self.lines],
-            "facts": list(self.facts),
-            "runs": {name: list(runs) for name, runs in self.runs.items()},
-        }
-
-
-class Runs:
-    """All runs of a section, by what ran, with their medians."""
-
-    def __init__(self) -> None:
-        self._runs: dict[str, list[dict[str, Any]]] = {}
-
-    def add(self, name: str, run: Run, **more: object) -> None:
-        """Keep a run, with figures of its own, such as what its seconds are made up of."""
-        row = {"seconds": run.seconds, "peak_mb": run.peak_bytes / MB, **more}
-        self._runs.setdefault(name, []).append(row)
-
-    def median(self, name: str, figure: str = "seconds") -> float:
-        """The median of a figure over the runs of `name`."""
-        return median(run[figure] for run in self._runs[name])
-
-    def medians(self, name: str, figure: str) -> dict[str, float]:
-        """The same for a figure that is made up of parts."""
-        parts = [run[figure] for run in self._runs[name]]
-        return {part: median(one[part] for one in parts) for part in parts[0]}
-
-    def as_json(self) -> dict[str, list[dict[str, Any]]]:
-        """Every run."""
-        return self._runs
+    def figures(self) -> dict[str, float]:
+        """What the program measured itself, if it wrote a JSON object of figures."""
+        text = self.output.strip().rpartition("\n")[2]
+        return json.loads(text) if text.startswith("{") else {}
 
 
 def run(
     command: Sequence[str | Path],
-    folder: Path,
     environment: Mapping[str, str],
+    folder: Path = PROJECT,
     *,
-    watch: Callable[[], str] | None = None,
+    watch: Callable[[], str] = lambda: "",
     may_fail: bool = False,
 ) -> Run:
     """Run a program to its end.
 
     Args:
         command: the program and its arguments.
-        folder: where it runs.
         environment: all of its environment.
-        watch: called some times a second while it runs. If it returns a text, the program and its
+        folder: where it runs.
+        watch: called many times a second while it runs. If it returns a text, the program and its
             children are killed, and that is why.
         may_fail: whether to return a run that failed.
 
@@ -210,7 +65,7 @@ def run(
         BenchError: if it fails, unless it may.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        started, clock = time.time(), time.perf_counter()
+        clock = time.perf_counter()
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
@@ -235,42 +90,15 @@ def run(
         failure = sampler.stopped
         if process.returncode != 0 and not failure:
             errors.seek(0)
-            said = (text + errors.read().decode("utf-8", "replace")).strip()[-4_000:]
+            told = (text + errors.read().decode("utf-8", "replace")).strip()[-4_000:]
             words = " ".join(str(part) for part in command)
-            failure = f"this ended with status {process.returncode}: {words}\n{said}"
+            failure = f"this ended with status {process.returncode}: {words}\n{told}"
     if failure and not may_fail:
         raise BenchError(failure)
-    # The system knows each process' own peak, however short; the sampler their sum.
+    # The system knows a process' own peak only, and begins with what this one held.
     largest = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Run(seconds, max(sampler.peak_bytes, largest), text, started, failure)
-
-
-def query(database: Path, sql: str, *parameters: str) -> list[list[Any]]:
-    """What a query of a DuckDB file returns; it must be of JSON values.
-
-    Raises:
-        BenchError: if it fails.
-    """
-    asked = {"database": str(database), "sql": sql, "parameters": parameters}
-    done = subprocess.run(
-        [sys.executable, "-c", _QUERY],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise BenchError(f"this query of {database} failed: {sql}\n{done.stderr.strip()}")
-    return json.loads(done.stdout)
-
-
-def plain_environment() -> dict[str, str]:
-    """The environment without what the shell says of a Casebook or dbt project of yours."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("CASEBOOK_", "DBT_"))
-    } | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    processor = usage.ru_utime + usage.ru_stime
+    return Run(seconds, processor, sampler.peak_bytes or largest, text, failure)
 
 
 def program(name: str) -> Path:
@@ -278,36 +106,29 @@ def program(name: str) -> Path:
     return Path(sys.executable).with_name(name)
 
 
+def environment_of(work: Path) -> dict[str, str]:
+    """An environment in which Casebook and dbt read and write below a folder, and nowhere else."""
+    ours = ("CASEBOOK_", "DBT_")
+    return {name: text for name, text in os.environ.items() if not name.startswith(ours)} | {
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "CASEBOOK_RAW": str(work / "raw"),
+        "CASEBOOK_LAKE": str(work / "lake"),
+        "CASEBOOK_WAREHOUSE": str(work / "warehouse.db"),
+        "CASEBOOK_SPARK_WAREHOUSE": str(work / "spark"),
+        "SPARK_LOCAL_DIRS": str(work / "spark_local"),
+        "DBT_TARGET_PATH": str(work / "dbt"),
+        "DBT_LOG_PATH": str(work / "logs"),
+    }
+
+
 def settle(*files: Path) -> None:
     """Make runs start alike: earlier ones' output is on the disk, the input in the page cache."""
     os.sync()
-    buffer = bytearray(CHUNK)
     for path in files:
-        with path.open("rb", buffering=0) as file:
-            while file.readinto(buffer):
-                pass
-
-
-def put(file: Path, place: Path) -> None:
-    """Deliver a file to a raw folder: as a hard link, or as a copy where disks do not allow it."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        place.hardlink_to(file)
-    except OSError:
-        shutil.copyfile(file, place)
-
-
-def size_on_disk(path: Path) -> int:
-    """Bytes on the disk of a file, or of all below a folder; 0 where there is nothing."""
-    found = 0
-    # Unlike rglob, os.walk takes it that a folder is removed meanwhile.
-    below = (Path(folder, name) for folder, *names in os.walk(path) for name in chain(*names))
-    for file in (path, *below):
-        try:
-            found += file.lstat().st_blocks * 512
-        except OSError:  # it has just been removed
-            continue
-    return found
+        for file in [path] if path.is_file() else path.rglob("*.*"):
+            with file.open("rb", buffering=0) as read:
+                while read.read(1 << 20):
+                    pass
 
 
 def remove(*paths: Path) -> None:
@@ -323,10 +144,10 @@ class _Sampler(threading.Thread):
     """Adds up the resident memory of a process and all below it, many times a second.
 
     Pages that several of them share count once for each. Without /proc it sees nothing.
-    Kills them all when `watch` says why.
+    Kills them all when `watch` gives a reason.
     """
 
-    def __init__(self, pid: int, watch: Callable[[], str] | None) -> None:
+    def __init__(self, pid: int, watch: Callable[[], str]) -> None:
         super().__init__(daemon=True)
         self.peak_bytes = 0
         self.stopped = ""
@@ -334,44 +155,26 @@ class _Sampler(threading.Thread):
 
     def run(self) -> None:
         page = os.sysconf("SC_PAGE_SIZE")
-        watched = 0.0
         while not self._ended.wait(SAMPLE_SECONDS):
-            tree = _tree(self._pid)
+            tree = list(_tree(self._pid))
             held = sum(_resident_pages(pid) for pid in tree)
             self.peak_bytes = max(self.peak_bytes, held * page)
-            if self._watch and not self.stopped and time.monotonic() - watched > WATCH_SECONDS:
-                watched = time.monotonic()
-                self.stopped = self._watch()
-                if self.stopped:
-                    _kill(tree)
+            self.stopped = self.stopped or self._watch()
+            for pid in tree if self.stopped else ():
+                with contextlib.suppress(ProcessLookupError):  # it has ended
+                    os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         self._ended.set()
         self.join()
 
 
-def _kill(pids: Sequence[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # it has ended
-            os.kill(pid, signal.SIGKILL)
-
-
-def _tree(pid: int) -> list[int]:
-    found, waiting = [], [pid]
-    while waiting:
-        found.append(waiting.pop())
-        waiting += _children(found[-1])
-    return found
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    try:
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    with contextlib.suppress(OSError):  # it, or a thread of it, has just ended
         for thread in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (thread / "children").read_text().split())
-    except OSError:  # it, or a thread of it, has just ended
-        return found
-    return found
+            for child in (thread / "children").read_text().split():
+                yield from _tree(int(child))
 
 
 def _resident_pages(pid: int) -> int:

@@ -1,11 +1,9 @@
 """What `casebook combine` does, as a loop over pandas chunks of 1,000 rows.
 
-It takes what is clean and laid out as the benchmark's files are: CSV with `,` or `;`, JSON lines. A
-column of CSV in which pandas finds a null becomes floats; `convert_dates` is off, as pandas would
-else write every column whose name ends in `_at` as a number of milliseconds.
+It takes what is laid out as the benchmark's files are: CSV with `,` or `;`, JSON lines. A column of
+CSV in which pandas finds a null becomes floats; `convert_dates` is off, as pandas would else write
+every column whose name ends in `_at` as a number of milliseconds.
 """
-
-from __future__ import annotations
 
 import gzip
 import sys
@@ -13,25 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
-ROWS = 1_000
-
-
-def main() -> None:
-    """Write one `<subfolder>.json.gz` for every subfolder."""
-    raw, out = map(Path, sys.argv[1:])
-    out.mkdir(exist_ok=True)
-    for folder in sorted(raw.iterdir()):
-        with gzip.open(out / f"{folder.name}.json.gz", "wt", encoding="utf-8") as output:
-            for file in sorted(folder.iterdir()):
-                if file.suffix == ".csv":
-                    with file.open(encoding="utf-8") as text:
-                        delimiter = max(",;", key=text.readline().count)
-                    chunks = pd.read_csv(file, sep=delimiter, chunksize=ROWS)
-                else:
-                    chunks = pd.read_json(file, lines=True, chunksize=ROWS, convert_dates=False)
-                for chunk in chunks:
-                    chunk.to_json(output, orient="records", lines=True)
-
-
-if __name__ == "__main__":
-    main()
+raw, out = map(Path, sys.argv[1:])
+out.mkdir(exist_ok=True)
+for folder in sorted(raw.iterdir()):
+    with gzip.open(out / f"{folder.name}.json.gz", "wt", encoding="utf-8") as output:
+        for file in sorted(folder.iterdir()):
+            if file.suffix == ".csv":
+                with file.open(encoding="utf-8") as text:
+                    delimiter = max(",;", key=text.readline().count)
+                chunks = pd.read_csv(file, sep=delimiter, chunksize=1_000)
+            else:
+                chunks = pd.read_json(file, lines=True, chunksize=1_000, convert_dates=False)
+            for chunk in chunks:
+                chunk.to_json(output, orient="records", lines=True)

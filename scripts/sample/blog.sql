@@ -1,8 +1,6 @@
 -- Votes of a Q&A site, from 2018-02-26 (a Monday) to 2021-06-30.
 
 create schema blog;
-insert into raws values ('blog.votes', 5000, 30, true, true);
-
 -- How busy each day is: the week's rhythm, growth, and noise by week; in one the site was down.
 create view busy_days as
 select
@@ -35,42 +33,3 @@ asof join (
     select day, before * scaled(5000, 5000) // (select sum(busy) from busy_days) as first
     from busy_days
 ) as d on r.n >= d.first;
-
-insert into files select 'blog.votes', * from (values
-    ('2018/votes_2018.jsonl', 0, ''),
-    ('2019/votes_2019-Q1.jsonl', 970, ''),
-    ('2019/votes_2019-Q2.jsonl.gz', 1270, ''),
-    ('2019/votes_2019-Q3.json', 1600, 'array pretty'),
-    ('2019/votes_2019-Q4.json', 1940, ''),
-    ('2020/votes_2020-Q1.jsonl', 2290, 'crlf'),
-    ('2020/votes_2020-Q2.jsonl', 2620, 'bom'),
-    ('2020/votes_2020-Q3.jsonl', 3000, 'open_end'),
-    ('2020/votes_2020-Q4.ndjson', 3360, ''),
-    ('2021/votes_2021-Q1.jsonl', 3800, ''),
-    ('2021/votes_2021-Q1_late.jsonl', 4420, ''),  -- empty: the next begins there, too
-    ('2021/votes_2021-Q2.jsonl', 4420, '')
-);
-insert into dirt select 'blog.votes', * from (values
-    ('superseded, again 700', '', '{"PostId": "77"}'),
-    ('rejected', 'Id: missing', '{"Id": null}'),
-    ('rejected', 'BountyAmount: not_an_integer', '{"BountyAmount": "INFINITE"}'),
-    ('duplicate, again 700', '', '["T00:00:00.000", ""]'),
-    ('rejected', 'CreationDate: not_a_timestamp', '{"CreationDate": "2022-02-30T00:00:00.000"}'),
-    ('kept', 'unknown_type', '{"VoteTypeId": "13"}'),
-    ('rejected, again 700', 'PostId: not_an_integer', '{"PostId": ""}'),
-    ('duplicate, again 2', '', '["(\"Id\":\")", "\\1+"]'),
-    ('rejected', 'VoteTypeId: not_an_integer', '{"VoteTypeId": "@"}'),
-    ('superseded, again 30', '', '["T00:00:00.000", "T12:30:00"]'),
-    ('rejected', 'CreationDate: not_a_timestamp', '["T00", "+02:00T00"]'),
-    ('rejected', 'UserId: not_an_integer', '{"UserId": "0x10"}'),
-    ('rejected', 'Id: not_an_integer', '{"Id": "9223372036854775808"}'),
-    ('kept', '', '{"UserId": "9223372036854775807", "VoteTypeId": " +2"}'),
-    ('rejected', 'Id: not_an_integer; PostId: missing', '{"Id": "R", "PostId": null}'),
-    ('duplicate, again 50', '', '["T00:00:00.000", " 00:00:00"]'),
-    ('rejected', 'VoteTypeId: not_an_integer', '{"VoteTypeId": "2147483648"}'),
-    ('rejected', 'UserId: not_an_integer', '{"UserId": "４２"}'),
-    ('superseded, again 700', '', '{"UserId": "78"}'),
-    ('rejected', 'PostId: not_an_integer', '{"PostId": "1_000"}'),
-    ('kept', 'null_user', '["\"VoteTypeId\".*,\"Cr", "\"VoteTypeId\":\"2\",\"UserId\":null,\"Cr"]'),
-    ('rejected', 'BountyAmount: not_an_integer', '{"BountyAmount": "1e3"}')
-);

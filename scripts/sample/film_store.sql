@@ -1,11 +1,6 @@
 -- A film store's application: its three tables, as snapshots.
 
 create schema film_store;
-insert into raws values
-    ('film_store.film', 60, 4, true, true),
-    ('film_store.customer', 80, 5, true, true),
-    ('film_store.rating', 600, 11, true, true);
-
 create view film_store.film as
 select n, slot, cast(json_object(
     'film_id', cast(1 + n as text),
@@ -42,56 +37,22 @@ from (
     from numbers(600)
 );
 
-insert into files select 'film_store.film', * from (values
-    ('film_2026-11-01.csv', 0, ''),
-    ('film_2026-11-02.jsonl', 40, '')
-);
-insert into files select 'film_store.customer', * from (values
-    ('customer_2026-11-01.csv', 0, 'bom'),
-    ('customer_2026-11-02.csv.gz', 50, 'quotes')
-);
-insert into files select 'film_store.rating', * from (values
-    ('rating_2026-11-01.csv', 0, ''),
-    ('rating_2026-11-02.csv', 400, 'crlf')
-);
-
-insert into dirt select 'film_store.film', * from (values
-    ('superseded, again later', '', '{"rental_rate": "1.99"}'),
-    ('rejected', 'rental_rate: too_many_decimals', '{"rental_rate": "4.999"}'),
-    ('rejected', 'title: missing', '{"title": null}')
-);
-insert into dirt select 'film_store.customer', * from (values
-    ('superseded, again later', '', '{"active": "9"}'),
-    ('kept', 'two_at_signs', '["\"email\":\"", "\"email\":\"a@"]'),
-    ('kept', 'no_at_sign', '{"email": "none"}'),
-    ('rejected', 'customer_id: not_an_integer', '{"customer_id": "?"}')
-);
-insert into dirt select 'film_store.rating', * from (values
-    ('superseded, again later', '', '{"rating": "1"}'),
-    ('rejected', 'film_id: unknown_film', '{"film_id": "990001"}'),
-    ('rejected', 'customer_id: unknown_customer', '{"customer_id": "990001"}'),
-    ('rejected', 'rating: not_a_rating', '{"rating": "6"}')
-);
-
 -- What fills the application's database, a statement a line: text columns and no keys.
 create macro application_rows(name) as table
-select name, position, n, step, 'insert into ' || split_part(name, '.', 2) || ' ('
-    || array_to_string(json_keys(said), ', ') || ') values (' || array_to_string(list_transform(
-        json_keys(said), lambda c: '''' || replace(said ->> c, '''', '''''') || ''''
-    ), ', ') || ');' as text
-from told(name) where outcome != 'quarantined' and said is not null;
+select distinct name as table_name, position, n, step, if(
+    position < 0,
+    'create table ' || split_part(name, '.', 2) || ' ('
+        || replace(replace(text, '"', ''), ',', ' text, ') || ' text);',
+    'insert into ' || split_part(name, '.', 2) || ' (' || array_to_string(json_keys(said), ', ')
+        || ') values (''' || array_to_string(list_transform(
+            json_keys(said), lambda c: replace(said ->> c, '''', '''''')
+        ), ''', ''') || ''');'
+) as text
+from told(name)
+where outcome != 'quarantined';
 create macro application_sql() as table
 select text from (
-    select table_name as name, -1 as position, 0 as n, 0 as step,
-        'create table ' || split_part(table_name, '.', 2) || ' (' || columns || ');' as text
-    from (values
-        ('film_store.customer', 'customer_id text, first_name text, last_name text, email text, '
-            || 'active text'),
-        ('film_store.film', 'film_id text, title text, description text, release_year text, '
-            || 'rental_rate text, length text, rating text'),
-        ('film_store.rating', 'customer_id text, film_id text, rating text')
-    ) as t (table_name, columns)
-    union all select * from application_rows('film_store.customer')
-    union all select * from application_rows('film_store.film')
-    union all select * from application_rows('film_store.rating')
-) order by name, position, n, step;
+    from application_rows('film_store.customer')
+    union all from application_rows('film_store.film')
+    union all from application_rows('film_store.rating')
+) order by table_name, position, n, step;

@@ -18,63 +18,41 @@ create macro numbers(base) as table
     select range as n, range % base as slot from range(scaled(base, base));
 create macro repeats() as cast(greatest(1, floor(getvariable('scale'))) as bigint);
 
-create table raws (
-    table_name text,  -- source.table
-    base bigint,  -- how many records the view has at scale 1
-    every bigint,  -- something happens to every so many
-    is_keyed boolean,  -- whether equal records are one
-    has_shared_dirt boolean
+create macro table_of(name) as table from read_csv(
+    getvariable('here') || '/' || name || '.tsv', delim = chr(9), quote = '', escape = ''
 );
-create table files (
-    table_name text,
-    path text,  -- below the table's folder, or of a database below the source's
-    first bigint,  -- the first record in it, at scale 1; in file order
-    options text  -- words: array pretty prefixed ascii python us_dates bom crlf open_end quotes
-    -- semicolon pipe reversed again (delivered once more), and column=name in the header
-);
+-- Each raw table: how many records its view has at scale 1, to which share of them something
+-- happens, whether equal records are one, and whether what happens to records of any table does.
+create table raws as from table_of('raws');
+-- Each file: its path below the table's folder, or of a database below the source's; the first
+-- record in it, at scale 1, in file order; and words: array pretty prefixed ascii python us_dates
+-- bom crlf open_end quotes semicolon pipe reversed again (delivered once more), and column=name.
+create table files as select * replace (coalesce(options, '') as options) from table_of('files');
 -- What happens to records, in turns. A fate is what becomes of the record, or of each item in it;
 -- how it is made unreadable; and when the clean record comes again, in how many records or later,
--- in the last file: `quarantined as short, again later`.
-create table dirt (
-    table_name text,  -- or * for all
-    fate text,
-    reason text,  -- why rejected or left out; of those kept, what is odd about them
-    patch text  -- a JSON merge patch of the record, or a regular expression and its replacement
-);
-insert into dirt select '*', * from (values
-    ('duplicate, again 3', '', ''),
-    ('quarantined as short', '', ''),
-    ('duplicate, again later', '', ''),
-    ('quarantined as bytes, again later', '', ''),
-    ('kept as blank', '', ''),
-    ('quarantined as note', '', ''),
-    ('quarantined as split', '', ''),
-    ('quarantined as quote, again 1', '', ''),
-    ('quarantined as long', '', '')
-);
+-- in the last file: `quarantined as short, again later`. Who is orphaned is rejected where it is the
+-- last with its key. The reason of those kept is what is odd
+-- about them. A patch is a JSON merge patch, or a regular expression `=>` its replacement.
+create table dirt as from table_of('dirt');
 create macro never() as 1000000000000000;  -- so many records later is in the last file
 
 create view stories as
-with known as (
-    select row_number() over (partition by r.table_name order by d.rowid) as story, r.table_name,
-        d.* exclude (table_name)
-    from dirt as d
-    inner join raws as r
-        on d.table_name = r.table_name
-        or d.table_name = '*' and r.has_shared_dirt
-        and (r.is_keyed or d.fate not like '%again%')
-)
-
 select
-    table_name, story, 0 as step, 0 as shift, regexp_extract(fate, '^[\w,]*\w|^') as outcome, reason,
-    regexp_extract(fate, 'as (\w+)', 1) as spoil, patch
-from known
-union all
-select
-    table_name, story, 1, coalesce(try_cast(regexp_extract(fate, 'again (\d+)', 1) as bigint), never()),
-    'kept', '', '', ''
-from known
-where fate like '%again%';
+    r.table_name,
+    r.every,
+    count(*) filter (step = 0) over (partition by r.table_name) as turns,
+    dense_rank() over (partition by r.table_name order by d.rowid) as story,
+    step,
+    step * coalesce(try_cast(regexp_extract(d.fate, 'again (\d+)', 1) as bigint), never()) as shift,
+    if(step = 0, regexp_extract(d.fate, '^[\w,]*\w'), 'kept') as outcome,
+    if(step = 0, d.reason, null) as reason,
+    if(step = 0, regexp_extract(d.fate, 'as (\w+)', 1), '') as spoil,
+    if(step = 0, d.patch, null) as patch
+from dirt as d
+inner join (values (0), (1)) as steps (step) on step = 0 or d.fate like '%again%'
+inner join raws as r
+    on d.table_name = r.table_name
+    or d.table_name = '*' and r.has_shared_dirt and (r.is_keyed or d.fate not like '%again%');
 
 create macro has(options, word) as contains(' ' || options || ' ', ' ' || word || ' ');
 create view layouts as
@@ -105,8 +83,8 @@ inner join raws as r on f.table_name = r.table_name;
 
 create macro patched(record, patch) as case
     when coalesce(patch, '') = '' then record
-    when patch like '[%'
-        then regexp_replace(record, cast(patch as json) ->> 0, cast(patch as json) ->> 1)
+    when patch like '% => %'
+        then regexp_replace(record, split_part(patch, ' => ', 1), split_part(patch, ' => ', 2))
     else cast(json_merge_patch(cast(record as json), cast(patch as json)) as text)
 end;
 -- A character that the writer puts the byte E3 in place of, which alone is not UTF-8.
@@ -136,33 +114,20 @@ end;
 create macro told(name) as table
 with placed as (
     select
-        l.*,
-        r.n,
-        r.n + coalesce(s.shift, 0) as position,
-        coalesce(s.step, 0) as step,
-        coalesce(s.outcome, 'kept') as outcome,
-        s.reason,
-        if(l.style = 'sqlite' and s.outcome = 'quarantined', 'bytes', s.spoil) as spoil,
-        patched(r.record, s.patch) as record
+        l.*, r.n, r.n + coalesce(s.shift, 0) as position, coalesce(s.step, 0) as step,
+        coalesce(s.outcome, 'kept') as outcome, s.reason,
+        if(l.style = 'sqlite' and s.outcome = 'quarantined', 'bytes', s.spoil) as how,
+        patched(r.record, s.patch) as clean,
+        cast(if(how = 'bytes', with_bad_byte(clean), clean) as json) as said
     from query_table(name) as r
-    inner join (
-        select any_value(raws.every) as every, max(story) as turns
-        from raws
-        left join stories on raws.table_name = stories.table_name
-        where raws.table_name = name
-    ) on true
     left join stories as s
         on s.table_name = name
-        and r.slot % every = every - 1
-        and s.story = r.slot // every % turns + 1
+        and r.slot % s.every = s.every - 1
+        and s.story = r.slot // s.every % s.turns + 1
     inner join layouts as l
         on l.table_name = name
         and r.n + coalesce(s.shift, 0) >= l.first_row
         and r.n + coalesce(s.shift, 0) < coalesce(l.next_row, 2 * never())
-),
-
-said as (
-    select *, cast(if(spoil = 'bytes', with_bad_byte(record), record) as json) as said from placed
 ),
 
 headers as (
@@ -185,26 +150,22 @@ lined as (
             when has(s.options, 'pretty') then json_pretty(said)
             else cast(said as text)
         end as line
-    from said as s
+    from placed as s
     inner join headers as h on s.file = h.file
 )
 
 select
-    file,
-    position,
-    n,
-    step,
-    outcome,
+    file, position, n, step, outcome,
     case
         when outcome != 'quarantined' then reason
         when style = 'array' then 'not_an_object'
-        when spoil = 'bytes' then 'bad_bytes'
-        when style = 'csv' then if(spoil = 'quote', 'text_after_quote', 'wrong_field_count')
-        else if(spoil = 'note', 'not_an_object', 'not_json')
+        when how = 'bytes' then 'bad_bytes'
+        when style = 'csv' then if(how = 'quote', 'text_after_quote', 'wrong_field_count')
+        else if(how = 'note', 'not_an_object', 'not_json')
     end as reason,
-    if(spoil = 'split' and style != 'array', 2, 1) as records,
+    if(how = 'split' and style != 'array', 2, 1) as records,
     case
-        when style = 'csv' then case spoil
+        when style = 'csv' then case how
             when 'short' then joined(cells[:-2], delimiter)
             when 'long' then joined(cells, delimiter) || delimiter || '1'
             when 'split' then joined(cells[:2], delimiter) || newline || joined(cells[3:], delimiter)
@@ -213,8 +174,8 @@ select
             else joined(cells, delimiter)
         end
         when style = 'sqlite' then line
-        when style = 'array' and outcome = 'quarantined' then if(spoil = 'short', '[1]', 'null')
-        else case spoil
+        when style = 'array' and outcome = 'quarantined' then if(how = 'short', '[1]', 'null')
+        else case how
             when 'short' then left(line, length(line) // 2)
             when 'long' then line || line
             when 'split' then left(line, 20) || newline || substr(line, 21)

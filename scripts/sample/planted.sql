@@ -2,8 +2,7 @@
 -- what is delivered once more.
 with delivered as (
     select
-        t.outcome, t.records,
-        if(t.outcome in ('quarantined', 'rejected', 'left_out', 'kept'), nullif(t.reason, ''), null) as reason,
+        t.outcome, t.records, nullif(t.reason, '') as reason,
         if(not copy or t.outcome = 'quarantined', '', if(r.is_keyed, 'duplicate', 'redelivered')) as copied
     from told_now as t
     inner join layouts as l on t.file = l.file and l.table_name = $name and t.records > 0
@@ -18,13 +17,14 @@ select 'records', null, sum(records) from delivered
 union all
 select
     case
-        when copied = 'redelivered' or each = 'kept' and copied != '' then copied else each
+        when copied = 'redelivered' or each in ('kept', 'orphaned') and copied != '' then copied
+        else replace(each, 'orphaned', 'rejected')
     end as becomes,
-    if(becomes = each, reason, null),
+    if(becomes in ('quarantined', 'rejected', 'left_out', 'kept'), reason, null),
     sum(if(each = 'quarantined', records, 1))
 from (
     select *, unnest(if(copied = 'redelivered', [copied], string_split(outcome, ','))) as each
     from delivered
 )
-where each != ''
+where each != 'nothing'
 group by all;

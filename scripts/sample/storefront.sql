@@ -1,11 +1,6 @@
 -- A shop from 2020-02-27 to 2020-03-02: what was viewed on three platforms, and what was ordered.
 
 create schema storefront;
-insert into raws values
-    ('storefront.product_events', 3500, 9, false, true),
-    ('storefront.orders', 200, 3, true, true),
-    ('storefront.order_items', 300, 7, true, true);
-
 -- By which of 161 parts of its views each hour of a day ends: evenings are busy, in the shop's time.
 create macro hour_ends() as [14, 26, 33, 38, 41, 43, 44, 45, 46, 48, 52, 58, 65, 73, 81, 90, 98,
     105, 112, 120, 128, 137, 148, 161];
@@ -42,57 +37,10 @@ inner join layouts as l
 create view storefront.product_events as
 select n, slot, message(n, ms, platform = 'iOS') as record from storefront.views;
 
-insert into files select 'storefront.product_events', * from (values
-    ('Android/productEvent_20200227.json.gz', 0, ''),
-    ('Android/productEvent_20200228.json.gz', 150, ''),
-    ('Android/productEvent_20200229.json.gz', 310, 'array'),
-    ('Android/productEvent_20200301.json.gz', 470, 'array'),
-    ('Android/productEvent_20200302.json', 620, 'array pretty'),
-    ('Android/productEvent_20200303.json', 730, 'array'),  -- empty
-    ('MobileWeb/productEvent_20200227.json.gz', 730, 'array pretty'),
-    ('MobileWeb/productEvent_20200228.json.gz', 1080, 'array pretty'),
-    ('MobileWeb/productEvent_20200229.json.gz', 1450, 'array again'),
-    ('MobileWeb/productEvent_20200301.json.gz', 1840, 'array crlf'),
-    ('MobileWeb/productEvent_20200302.jsonl.gz', 2250, ''),
-    ('iOS/2020-02/productEvent_20200227.jsonl.gz', 2640, ''),
-    ('iOS/2020-02/productEvent_20200228.jsonl.gz', 2800, ''),
-    ('iOS/2020-02/productEvent_20200229.jsonl.gz', 2980, 'crlf'),
-    ('iOS/2020-03/productEvent_20200301.jsonl', 3220, 'bom'),
-    ('iOS/2020-03/productEvent_20200302.ndjson', 3370, 'open_end')
-);
--- What a message's list of events becomes, \1 being its one event, or which text becomes what.
-insert into dirt
-select 'storefront.product_events', fate, reason, case
-    when patch like '[%' then to_json(['"events":\[(.*)\],"mpid"', '"events":' || patch || ',"mpid"'])
-    when patch like '%=>%' then to_json(string_split(patch, ' => '))
-    else patch
-end
-from (values
-    ('kept,kept', 'same_event_twice', '[\1,\1]'),
-    ('left_out', 'custom_event search', '"product" => "search"'),
-    ('rejected', 'codeColor: missing', '"codeColor":"[^"]*" => "codeColor":""'),
-    ('left_out,kept', '(no type) home', '[{"data":{"event_name":"home"}},\1]'),
-    ('rejected', 'timestamp_unixtime_ms: not_a_time', '_ms":[0-9.]+, => _ms":"yesterday",'),
-    ('', '', '[]'),
-    ('rejected', 'events: not_a_list', '{"events": {"data": {"event_name": "product"}}}'),
-    ('kept,kept,kept', 'several_events', '[\1,\1,\1]'),
-    ('kept', 'price_not_a_number', '"actualPrice":"[^"]*" => "actualPrice":"R$ 189,90"'),
-    ('kept', 'time_as_text', '_ms":([0-9.]+), => _ms":"\1",'),
-    ('rejected', 'events: missing', '{"events": null}'),
-    ('left_out', 'commerce_event product', '"custom_event"\} => "commerce_event"}'),
-    ('kept', 'before_midnight', '_ms":[0-9.]+, => _ms":1582945199999.9999,'),
-    ('rejected', 'timestamp_unixtime_ms: missing', '"timestamp_unixtime_ms":[0-9.]+,"ev => "ev'),
-    ('kept', 'at_midnight', '_ms":[0-9.]+, => _ms":1582945200000,'),
-    ('kept', 'blanks_around_code', '"codeColor":"([^"]*)" => "codeColor":" \1 "'),
-    ('rejected', 'timestamp_unixtime_ms: not_a_time', '_ms":[0-9]+ => _ms":15829000000000000000')
-) as t (fate, reason, patch);
-
 -- Every order is of a view, some minutes later; the site is used on desktops, too.
 create view storefront.orders_of_views as
 select
-    r.n,
-    r.slot,
-    l.path,
+    r.n, r.slot, l.path,
     500001 + r.n as order_id,
     product_of(v.n) as product,
     make_timestamp((v.ms - 3 * 3600000 + 60000 * (2 + draw(r.n, 21, 8))) * 1000) as ordered_at,
@@ -126,60 +74,20 @@ select n, slot, cast(json_merge_patch(json_object(
     'device_type', device
 ), if(path like '%-01.%', '{"coupon": "VERAO"}', '{}')) as text) as record
 from storefront.orders_of_views;
-insert into files select 'storefront.orders', * from (values
-    ('2020/orders_2020-02-27.csv', 0, ''),
-    ('2020/orders_2020-02-28.csv', 38, 'semicolon order_status=status device_type=device'),
-    ('2020/orders_2020-02-29.csv', 78, 'crlf bom'),
-    ('2020/orders_2020-03-01.csv.gz', 120, 'reversed id=ID order_date=Order_Date'),
-    ('2020/orders_2020-03-02.tsv', 162, ''),
-    ('2020/orders_2020-03-04_changed.csv', 200, 'quotes')
-);
-insert into dirt select 'storefront.orders', * from (values
-    ('superseded, again later', '', '{"order_status": "pending", "device_type": "iOS"}'),
-    ('rejected', 'order_date: not_a_timestamp', '{"order_date": "2020-02-30 10:00:00"}'),
-    ('kept', 'quoted', '{"utm_source_medium": "news \"fevereiro\",\n b / email"}'),
-    ('rejected', 'id: not_an_integer', '["(\"id\":\")", "\\1A-"]'),
-    ('kept', 'unknown_device', '{"device_type": "SmartTV"}'),
-    ('rejected, again later', 'order_date: missing', '{"order_date": ""}'),
-    ('superseded, again 45', '', '{"order_status": "refused"}'),
-    ('rejected, again 1', 'order_total: not_a_number', '{"order_total": "R$ 189,90"}'),
-    ('rejected', 'device_type: not_a_device', '{"device_type": "  "}'),
-    ('rejected, again later', 'user_id: not_an_integer', '{"user_id": "guest"}')
-);
-
 -- Three items for two orders; what would be of an order that is not accepted is of another.
 create view storefront.order_items as
-select
-    i.n,
-    i.slot,
-    cast(json_object(
-        'id', cast(900001 + i.n as text),
-        'order_id', cast(o.order_id as text),
-        'sku', code_of(o.product) || '-' || pick(['M', 'G', 'P', 'U', '38'], i.n),
-        'quantity', cast(if(draw(i.n, 31, 9) = 0, 2, 1) as text),
-        'code_color', code_of((o.product + if(i.n % 3 = 1, 1, 0)) % 80)
-    ) as text) as record
+select i.n, i.slot, cast(json_object(
+    'id', cast(900001 + i.n as text),
+    'order_id', cast(o.order_id as text),
+    'sku', code_of(o.product) || '-' || pick(['M', 'G', 'P', 'U', '38'], i.n),
+    'quantity', cast(if(draw(i.n, 31, 9) = 0, 2, 1) as text),
+    'code_color', code_of((o.product + if(i.n % 3 = 1, 1, 0)) % 80)
+) as text) as record
 from numbers(300) as i
 left join (
-    select story * 3 - 1 as slot, max(max(story)) over () * 3 as turn, bool_or(outcome = 'kept') as is_kept
-    from stories where table_name = 'storefront.orders' group by story
-) as s on not s.is_kept and s.slot = i.n * 2 // 3 % 200 % s.turn
+    select story * every - 1 as slot, turns * every as turn
+    from stories where table_name = 'storefront.orders'
+    group by all having not bool_or(outcome = 'kept')
+) as s on s.slot = i.n * 2 // 3 % 200 % s.turn
 inner join storefront.orders_of_views as o
     on o.n = i.n * 2 // 3 - if(s.slot is null, 0, 1);
-insert into files select 'storefront.order_items', * from (values
-    ('order_items_2020-02-27.csv', 0, ''),
-    ('order_items_2020-02-28.csv', 57, 'semicolon'),
-    ('order_items_2020-02-29.csv', 117, 'crlf again'),
-    ('order_items_2020-03-01.csv.gz', 180, 'quotes'),
-    ('order_items_2020-03-02.csv', 243, 'bom reversed'),
-    ('order_items_2020-03-04_changed.txt', 300, 'pipe')
-);
-insert into dirt select 'storefront.order_items', * from (values
-    ('rejected', 'code_color: missing', '{"code_color": ""}'),
-    ('superseded, again later', '', '{"quantity": "9"}'),
-    ('rejected', 'order_id: orphan_order_item', '{"order_id": "7"}'),
-    ('duplicate, again 2', '', '["\"(id|order_id)\":\"", "\"\\1\":\" +"]'),
-    ('rejected, again later', 'quantity: not_an_integer', '{"quantity": "two"}'),
-    ('kept', 'no_quantity', '{"quantity": ""}'),
-    ('rejected', 'id: missing; code_color: not_a_product', '{"id": "", "code_color": "  "}')
-);

@@ -15,9 +15,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import duckdb
 from casebook.errors import CasebookError
@@ -25,53 +24,23 @@ from casebook.errors import CasebookError
 HERE = Path(__file__).parent
 SOURCES = ("blog", "storefront", "movies", "music_store", "courses", "film_store")
 CHUNK = 20_000  # records that are held at once
+ITEMS = ("rejected", "left_out", "duplicate", "superseded", "redelivered", "kept")
 SQLITE_VERSION = 3_040_001  # that a database says it was written by last
 
 
-@dataclass
-class TableReport:
-    """What was written for one raw table, counted as `audit.row_accounting` does.
+class TableReport(NamedTuple):
+    """What was written for one raw table."""
 
-    Attributes:
-        reasons: how many there are by outcome and reason, as `("rejected", "Id: missing")`; of
-            `kept` ones, by what is odd about them.
-    """
-
-    source: str
-    table: str
-    files: int = 0
-    records: int = 0
-    quarantined: int = 0
-    rejected: int = 0
-    left_out: int = 0
-    duplicate: int = 0
-    superseded: int = 0
-    redelivered: int = 0
-    kept: int = 0
-    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    @property
-    def items(self) -> int:
-        """What is counted: landed records, or what these hold."""
-        accepted = self.duplicate + self.superseded + self.redelivered + self.kept
-        return self.rejected + self.left_out + accepted
+    counts: Counter[str]  # files, records, and what becomes of those, as in audit.row_accounting
+    reasons: Counter[tuple[str, str]]  # by outcome; of those kept, what is odd about them
 
 
-@dataclass
-class SampleReport:
-    """What `write_sample` wrote: where, how large it is, and a report per raw table."""
+class SampleReport(NamedTuple):
+    """What `write_sample` wrote: where, how large it is, and what by `source.table`."""
 
     folder: Path
     size_bytes: int
-    tables: list[TableReport]
-
-    def table(self, full_name: str) -> TableReport:
-        """The report of one table, `source.table`.
-
-        Raises:
-            KeyError: if the sample has no such table.
-        """
-        return {f"{one.source}.{one.table}": one for one in self.tables}[full_name]
+    tables: dict[str, TableReport]
 
 
 def write_sample(
@@ -81,22 +50,19 @@ def write_sample(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleReport:
-    """Write raw files for every source, laid out like `raw/`.
+    """Write raw files for every source, laid out like `raw/`, and return what was planted.
 
     Args:
-        out_dir: the folder to write to: none yet, an empty one, or an earlier sample, which is
-            written over.
+        out_dir: none yet, an empty folder, or an earlier sample, which is written over.
         scale: how many times the base number of records (5,000 votes and so on). The files stay
             the same in number and grow. Below 1 some kinds of bad records do not occur.
         threads: how many DuckDB uses; the bytes are the same.
         progress: called after each file with the files written so far and those to write in all.
 
-    Returns:
-        What was planted, table by table.
-
     Raises:
         CasebookError: if the scale is not above 0, or the folder holds anything else.
     """
+    tables: dict[str, TableReport] = {}
     with generator(scale, threads) as db:
         found = db.sql("select * from layouts order by table_name, first, path")
         layouts = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
@@ -106,25 +72,23 @@ def write_sample(
         for path in databases:
             path.parent.mkdir(parents=True, exist_ok=True)
             _temporary(path).unlink(missing_ok=True)
-        tables = []
         for number, layout in enumerate(layouts, 1):
-            name = layout["table_name"]
-            if not tables or f"{tables[-1].source}.{tables[-1].table}" != name:
-                db.execute(f"create or replace table told_now as from told('{name}')")
-                tables.append(_report(db, name))
+            if layout["table_name"] not in tables:
+                tables[layout["table_name"]] = _tell(db, layout["table_name"])
             _write_file(out_dir, db, layout)
             if progress:
                 progress(number, len(layouts))
-        for path in databases:
-            _finish_database(path)
-    return SampleReport(out_dir, sum((out_dir / name).stat().st_size for name in names), tables)
+    for path in databases:
+        with _temporary(path).open("r+b") as file:
+            file.seek(96)
+            file.write(SQLITE_VERSION.to_bytes(4, "big"))
+        _temporary(path).replace(path)
+    size_bytes = sum((out_dir / name).stat().st_size for name in names)
+    return SampleReport(out_dir, size_bytes, tables)
 
 
 def write_application_sql(path: Path, scale: float = 1.0) -> None:
-    """Write the SQL text that fills the film store's application database.
-
-    Its three tables have text columns and no keys, so that the same dirt fits in as in the files:
-    every record that can be read, in file order.
+    """Write the SQL text that fills the film store's database, with the same dirt as the files.
 
     Args:
         path: the file to write; not below a raw folder, where it would be taken for a delivery.
@@ -144,34 +108,38 @@ def generator(scale: float, threads: int | None = None) -> Iterator[duckdb.DuckD
         if threads:
             db.execute(f"set threads = {threads}")
         db.execute("set variable scale = ?::double", [scale])
+        db.execute("set variable here = ?", [str(HERE)])
         for name in ("layout", *SOURCES):
             db.execute((HERE / f"{name}.sql").read_text(encoding="utf-8"))
         yield db
 
 
-def _report(db: duckdb.DuckDBPyConnection, name: str) -> TableReport:
-    report = TableReport(*name.split("."))
+def _tell(db: duckdb.DuckDBPyConnection, name: str) -> TableReport:
+    """Make the records of a table's files, and count them."""
+    db.execute(f"create or replace table told_now as from told('{name}')")
+    report = TableReport(Counter(), Counter())
     planted = (HERE / "planted.sql").read_text(encoding="utf-8")
     for outcome, reason, total in db.execute(planted, {"name": name}).fetchall():
-        setattr(report, outcome, getattr(report, outcome) + int(total or 0))
+        report.counts[outcome] += int(total or 0)
         if reason:
             report.reasons[outcome, reason] += int(total)
+    report.counts["items"] = sum(report.counts[outcome] for outcome in ITEMS)
     return report
 
 
 def _write_file(out_dir: Path, db: duckdb.DuckDBPyConnection, layout: dict) -> None:
     path = out_dir / layout["file"]
-    texts = db.execute(
-        "select text from told_now where file = ? order by position, n, step", [layout["file"]]
-    )
+    ordered = "select text from told_now where file = ? order by position, n, step"
+    texts = db.execute(ordered, [layout["file"]])
     if layout["style"] == "sqlite":
         _write_table(_temporary(path), layout["table_name"].split(".")[1], texts)
         return
     with open_file(path) as file:
         write_texts(file, texts, layout)
     if layout["again"]:
-        with open_file(out_dir / layout["again"], pack=False) as copy, path.open("rb") as whole:
-            shutil.copyfileobj(whole, copy)
+        copy = out_dir / layout["again"]
+        shutil.copyfile(path, _temporary(copy))
+        _temporary(copy).replace(copy)
 
 
 LINES = {"style": "lines", "options": "", "opening": "", "between": "\n", "ending": "\n"}
@@ -209,30 +177,19 @@ def _write_table(path: Path, table: str, texts: duckdb.DuckDBPyConnection) -> No
         insert = f"insert into {table} values ({', '.join(marks[: len(columns)])})"
         while rows := texts.fetchmany(CHUNK):
             records = [json.loads(text) for (text,) in rows]
-            database.executemany(
-                insert, [[_bound(one.get(column)) for column in columns] for one in records]
-            )
+            values = [[record.get(column) for column in columns] for record in records]
+            encoded = [[_encoded(v) if isinstance(v, str) else v for v in row] for row in values]
+            database.executemany(insert, encoded)
         database.execute("commit")
 
 
-def _bound(value: object) -> object:
-    return _encoded(value) if isinstance(value, str) else value
-
-
-def _finish_database(path: Path) -> None:
-    with _temporary(path).open("r+b") as file:
-        file.seek(96)
-        file.write(SQLITE_VERSION.to_bytes(4, "big"))
-    _temporary(path).replace(path)
-
-
 @contextmanager
-def open_file(path: Path, *, pack: bool = True) -> Iterator[BinaryIO]:
+def open_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write, put in place when it is whole; packed bytes carry no time and no name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _temporary(path)
     with part.open("wb") as file:
-        if pack and path.suffix == ".gz":
+        if path.suffix == ".gz":
             with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
                 yield packed
         else:
@@ -247,20 +204,13 @@ def _temporary(path: Path) -> Path:
 
 def _check_folder(out_dir: Path, names: set[str]) -> None:
     """See that writing a sample destroys nothing but an earlier sample."""
-    if out_dir.exists() and not out_dir.is_dir():
-        raise CasebookError(
-            "this is a file, and a sample is a folder",
-            file=out_dir,
-            fix="name a folder that does not exist yet",
-        )
+    if out_dir.is_file():
+        fix = "name a folder that does not exist yet"
+        raise CasebookError("this is a file, and a sample is a folder", file=out_dir, fix=fix)
     ours = {out_dir / name for name in names}
     ours |= {_temporary(path) for path in ours}
     found = {path for path in out_dir.rglob("*") if path.is_symlink() or not path.is_dir()}
     if strangers := sorted(found - ours):
-        raise CasebookError(
-            f"the folder holds {len(strangers)} files that are not of a sample, "
-            f"such as {strangers[0].relative_to(out_dir)}",
-            file=out_dir,
-            fix="name a folder that is empty or does not exist yet; "
-            "an earlier sample in it is written over",
-        )
+        such = f"{len(strangers)} files, such as {strangers[0].relative_to(out_dir)}"
+        fix = "name a folder that is empty or does not exist yet, or holds an earlier sample"
+        raise CasebookError(f"the folder holds {such}, not of a sample", file=out_dir, fix=fix)

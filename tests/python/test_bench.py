@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import duckdb
+import parity
 import pytest
 from workbench import PROJECT
 
@@ -34,134 +35,108 @@ def bench_modules(monkeypatch):
     return importlib.import_module
 
 
-def test_the_benchmark_prints_every_comparison_and_writes_it_as_json(tmp_path):
+def measure(tmp_path: Path, *sections: str) -> tuple[dict, str]:
+    """What some sections found, by section and pair, and what was printed."""
     folder, result = tmp_path / "bench", tmp_path / "result.json"
-
-    options = ("--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result))
-    asked = (("--only", section) for section in ("votes", "loads", "events", "courses"))
-    done = bench(*options, *(part for pair in asked for part in pair))
-
+    options = ["--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result)]
+    done = bench(*options, *(part for one in sections for part in ("--only", one)))
     assert done.returncode == 0, done.stderr
-    sections = json.loads(result.read_text())["sections"]
-    check_loads(sections["loads"], done.stdout)
-    assert [line["against"] for line in sections["events"]["lines"]] == ["bare script"] * 2
-    against = [line["against"] for line in sections["courses"]["lines"] if line["theirs"]]
-    assert against == ["bare script", "bare script", "all pairs"]
-    assert "Both recommend the same 1,200 courses" in done.stdout
-    votes = sections["votes"]
-    compared = {(line["name"], line["against"]) for line in votes["lines"]}
-    assert compared == {
-        ("load", "bare COPY"),
-        ("load + build", "bare script"),
-        ("load + build, less an empty dbt build", "bare script"),
-        ("unchanged re-load", ""),
-        ("load + build of 0.1% more rows", "first build"),
-        ("load, peak memory", ""),
-        ("load, peak memory", "load of a tenth"),
-        ("load, peak memory", "bare copy"),
-        ("re-load, peak memory", ""),
-        ("first build, peak memory", "bare script"),
-        ("next build, peak memory", "first build"),
-        ("empty dbt build, peak memory", ""),
-    }
-    for section in sections.values():
-        check_printed(section, done.stdout)
     # Generated data stays for the next run, and nothing else does.
-    assert {path.name for path in folder.iterdir()} == {"data"}
+    assert {path.name for path in folder.iterdir()} <= {"data"}
+    found = json.loads(result.read_text())["found"]
+    assert list(found) == list(sections)
+    for line in (line for lines in found.values() for line in lines):
+        assert line["name"] in done.stdout
+        assert line["seconds"] > 0 < line["peak_mb"]
+        for other in line["others"]:
+            assert other["ratio"] == pytest.approx(line["seconds"] / other["seconds"])
+    return {name: {line["name"]: line for line in lines} for name, lines in found.items()}, (
+        done.stdout
+    )
 
 
-def test_the_api_is_compared_with_the_query_alone(tmp_path):
-    folder, result = tmp_path / "bench", tmp_path / "result.json"
+def test_loads_and_combine_are_compared_with_bare_scripts(tmp_path):
+    found, printed = measure(tmp_path, "loads", "small_files", "combine")
 
-    options = ("--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result))
-    done = bench(*options, "--only", "ctr")
+    loads = found["loads"]
+    assert {name: [one["name"] for one in line["others"]] for name, line in loads.items()} == {
+        "load of JSON lines": ["bare COPY"],
+        "unchanged second load": [],
+        "load of a JSON array": ["bare COPY"],
+        "load of CSV": ["bare COPY"],
+    }
+    assert loads["load of CSV"]["others"][0]["bound"] == 1.6
+    assert loads["load of CSV"]["others"][0]["verdict"] == "from 500 MB"
+    assert "400 records landed and 0 were quarantined, of 400." in printed
+    assert [one["name"] for one in found["combine"]["combine"]["others"]] == ["pandas loop"]
+    assert re.search(r"Both write the same \d[\d,]+ records", printed)
 
-    assert done.returncode == 0, done.stderr
-    rates = json.loads(result.read_text())["sections"]["ctr"]
-    names = [line["name"] for line in rates["lines"]]
-    for asked in ("all products, 1 client", "one product, 32 clients"):
-        assert {f"{asked}, {figure}" for figure in ("p50", "p99", "requests")} <= set(names)
-    assert all(line["ours"] > 0 for line in rates["lines"])
-    assert "The server's share of the time" in done.stdout
 
+def test_builds_and_the_api_are_compared_with_bare_scripts(tmp_path):
+    found, printed = measure(tmp_path, "builds", "ctr")
 
-def test_combine_is_compared_with_a_pandas_loop(tmp_path):
-    folder, result = tmp_path / "bench", tmp_path / "result.json"
-
-    options = ("--scale", "0.002", "--rounds", "1", "--folder", str(folder), "--json", str(result))
-    done = bench(*options, "--only", "combine")
-
-    assert done.returncode == 0, done.stderr
-    combine = json.loads(result.read_text())["sections"]["combine"]
-    assert [(line["unit"], line["against"]) for line in combine["lines"]] == [
-        ("s", "pandas loop"),
-        ("MiB", ""),
-        ("MiB", "pandas loop"),
+    build = found["builds"]["load + build of votes"]
+    assert [one["name"] for one in build["others"]] == ["bare script", "dbt-duckdb alone"]
+    assert re.search(r"Both have [\d,]+ votes in \d+ weeks", printed)
+    assert list(found["ctr"]) == [
+        f"{asked}, {clients}"
+        for asked in ("all products", "one product")
+        for clients in ("1 client", "32 clients")
     ]
-    assert re.search(r"Both write the same \d[\d,]+ records", done.stdout)
-    check_printed({**combine, "runs": {}}, done.stdout)
-    assert {path.name for path in folder.iterdir()} == {"data"}
+    for line in found["ctr"].values():
+        assert [one["name"] for one in line["others"]] == ["DuckDB client"]
+        assert line["parts"]["p99"] >= line["seconds"] * 0.99
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.01, 0.99])
+def test_a_share_of_a_damaged_file_is_bad(bench_modules, tmp_path, share):
+    inputs = bench_modules("inputs")
+    for form in ("jsonl", "csv", "json"):
+        clean, bad = tmp_path / f"clean.{form}", tmp_path / f"bad.{form}"
+        inputs.write_votes(clean, 1_000_000)
+        assert 0.7 < clean.stat().st_size / 1_000_000 < 1.4
+        inputs.write_damaged(clean, bad, share)
+        lines = list(
+            zip(clean.read_bytes().split(b"\n"), bad.read_bytes().split(b"\n"), strict=True)
+        )
+        changed = sum(one != other for one, other in lines)
+        assert changed == pytest.approx(len(lines) * share, rel=0.05, abs=2)
+
+
+def test_clean_votes_are_copied_and_superseded_in_known_shares(bench_modules, tmp_path):
+    inputs = bench_modules("inputs")
+    path = tmp_path / "votes.jsonl"
+    inputs.write_votes_of_days(path, first=1_000, records=20_000, days=inputs.FIVE_YEARS)
+    rows = duckdb.sql(
+        "select count(*), count(distinct Id), count(distinct (Id, PostId, CreationDate)),"
+        f" count(distinct CreationDate) from '{path}'"
+    ).fetchone()
+    assert rows[0] == 20_000
+    assert rows[0] - rows[2] == pytest.approx(100, abs=2), "copies"
+    assert rows[2] - rows[1] == pytest.approx(100, abs=55), "superseded, some of earlier files"
+    assert rows[3] == len(inputs.FIVE_YEARS)
 
 
 def test_a_history_grows_until_a_build_fails(tmp_path):
-    folder, result = tmp_path / "bench", tmp_path / "result.json"
-
-    given = ("--votes", "0.02,5", "--day", "0.001", "--memory", "15MB", "--free-gb", "0")
-    options = (*given, "--folder", str(folder), "--json", str(result))
-    done = bench(*options, program="limits.py")
+    given = ("--votes", "0.02,5", "--day", "0.001", "--free-gb", "0", "--folder", str(tmp_path))
+    done = bench(*given, "--memory", "4GB", "--memory", "15MB", program="study.py")
 
     assert done.returncode == 0, done.stderr
-    limits = json.loads(result.read_text())["sections"]["limits"]
-    (failed,) = limits["runs"]["0.02 M votes, 15MB: full build"]
-    assert "Out of Memory Error" in failed["failure"]
-    assert "the one that failed is 0.02 M votes, 15MB: full build" in done.stdout
-    assert "Ended: a build has failed with every limit." in done.stdout
-    assert list(folder.iterdir()) == []
-
-
-def test_each_step_of_a_history_is_measured(tmp_path):
-    folder, result = tmp_path / "bench", tmp_path / "result.json"
-
-    given = ("--votes", "0.02", "--day", "0.001", "--free-gb", "0")
-    options = (*given, "--folder", str(folder), "--json", str(result))
-    done = bench(*options, program="limits.py")
-
-    assert done.returncode == 0, done.stderr
-    limits = json.loads(result.read_text())["sections"]["limits"]
-    check_printed(limits, done.stdout)
-    (full,) = limits["runs"]["0.02 M votes, 4GB: full build"]
-    (day,) = limits["runs"]["0.02 M votes, 4GB: a day on top"]
-    slowest = list(full["slowest_nodes"].values())
-    assert slowest == sorted(slowest, reverse=True)
-    assert min(slowest) > 0 < day["parts"]["load"]
-    assert full["candidate_mb"] > 1 < full["warehouse_mb"]
-    assert re.search(r"20,000 votes: 2 MB raw.*generated in.*landed in.*lake \d", done.stdout)
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (("--hours", "0.0000001"), "1e-07 hours are over"),
-        (("--free-gb", "1e9"), r"the disk has [\d.]+ GB left"),
-    ],
-)
-def test_a_history_does_not_grow_beyond_time_and_disk(tmp_path, given, said):
-    done = bench("--votes", "1", *given, "--folder", str(tmp_path), program="limits.py")
-
-    assert done.returncode == 0, done.stderr
-    assert re.search(f"Ended: {said}.", done.stdout)
-    assert "the last that was built is none" in done.stdout
+    assert re.search(r"0\.02 M votes, duckdb, 4GB: full build: [\d.,]+ s", done.stdout)
+    assert "0.02 M votes, duckdb, 4GB: a day on top" in done.stdout
+    assert re.search(r"\d s  model\.casebook\.", done.stdout)
+    assert re.search(r"15MB: full build.*\n  FAILED: .*Out of Memory", done.stdout)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_program_is_stopped_with_its_children_for_a_reason(bench_modules, tmp_path):
-    measure = bench_modules("measure")
     pid = tmp_path / "pid"
     child = f"echo $$ > {pid}; exec sleep 60"
 
-    done = measure.run(
+    done = bench_modules("measure").run(
         ["sh", "-c", f"sh -c '{child}' & wait"],
-        tmp_path,
         {"PATH": os.environ["PATH"]},
+        tmp_path,
         watch=lambda: "enough" if pid.exists() and pid.read_text() else "",
         may_fail=True,
     )
@@ -212,15 +187,14 @@ def test_a_bare_session_gets_the_statements_that_dbt_ran(bench_modules, tmp_path
     (tmp_path / "manifest.json").write_text(json.dumps({"nodes": nodes}))
     (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
 
-    found = bench_modules("spark_models").read_statements(tmp_path)
+    before, named = bench_modules("spark_models").read_statements(tmp_path)
 
-    assert found.before == [models["staging/stg_a"]]
-    assert found.named == [
+    assert before == [models["staging/stg_a"]]
+    assert named == [
         ("a", "create table bare.a\n  comment 'x'\n  as select * from staging.stg_a"),
         ("a_is.0", "create table bare.a_is as select * from s.a"),
         ("b", "create table bare.b partitioned by (id) as select * from s.a"),
     ]
-    assert found.models == ["a", "b"]
 
 
 def test_a_bare_session_has_the_settings_of_the_profile(bench_modules):
@@ -232,62 +206,45 @@ def test_a_bare_session_has_the_settings_of_the_profile(bench_modules):
     assert connection == "jdbc:derby:;databaseName=/here/metastore;create=true"
 
 
-def test_sides_with_other_votes_do_not_agree(bench_modules, tmp_path):
-    program, side = bench_modules("spark_votes"), bench_modules("history").Side
-    here = side(tmp_path, tmp_path / "lake", tmp_path / "warehouse.db", tmp_path / "dbt", {})
-    votes = "select 7 as vote_id, 8 as post_id, timestamp '2022-01-02' as created_at"
-    with duckdb.connect(str(here.warehouse)) as connection:
-        for table, schema in program.TABLES.items():
-            connection.execute(f"create schema if not exists {schema}")
-            connection.execute(f"create table {schema}.{table} as {votes}")
-            folder = tmp_path / "spark" / f"{schema}.db" / table / "created_month=2022-01-01"
-            folder.mkdir(parents=True)
-            connection.execute(f"copy ({votes}) to '{folder}/part-0.parquet'")
-
-    assert program.sums_of_duckdb(here) == program.sums_of_spark(here)
-    other = votes.replace("8 as", "9 as")
-    duckdb.execute(f"copy ({other}) to '{folder}/part-0.parquet'")
-    assert program.sums_of_duckdb(here) != program.sums_of_spark(here)
-
-
-@pytest.mark.parametrize("program", ["limits.py", "spark_models.py", "spark_votes.py"])
-def test_each_program_says_what_it_measures_and_refuses_no_votes(program):
-    assert "  --votes " in bench("--help", program=program).stdout
-    refused = bench("--votes", "0", program=program)
-    assert refused.returncode == 2
-    assert "above 0" in refused.stderr
-
-
-def check_printed(section, printed):
-    for line in section["lines"]:
-        rows = [row for row in printed.splitlines() if row.startswith(line["name"])]
-        assert any(line["against"] in row and line["verdict"] in row for row in rows) or (
-            line["verdict"] == "not at this size" and rows
-        )
-    assert all(
-        run["seconds"] > 0 < run["peak_mb"] for runs in section["runs"].values() for run in runs
-    )
-
-
-def check_loads(loads, printed):
-    compared = {(line["name"], line["against"]) for line in loads["lines"]}
-    assert {against for name, against in compared if "array file" in name} == {
-        "",
-        "bare COPY",
-        "load of a tenth",
-    }
-    assert {name.split(" for")[0] for name, _ in compared if "damaged" in name} == {
-        "load of damaged CSV,",
-        "load of damaged JSON array,",
-        "load of damaged JSON lines,",
-    }
-    assert ("third load of 20 small files", "") in compared
-    assert "all accounted for" in printed
-
-
-@pytest.mark.parametrize("wrong", [("--scale", "0"), ("--scale", "nan"), ("--rounds", "0")])
-def test_the_benchmark_refuses_sizes_that_mean_nothing(wrong):
-    done = bench(*wrong)
-
+@pytest.mark.parametrize(
+    ("program", "wrong"),
+    [
+        ("bench.py", ("--scale", "0")),
+        ("bench.py", ("--scale", "nan")),
+        ("bench.py", ("--rounds", "0")),
+        ("study.py", ("--votes", "0")),
+        ("study.py", ("--votes", "2,1")),
+    ],
+)
+def test_sizes_that_mean_nothing_are_refused(program, wrong):
+    done = bench(*wrong, program=program)
     assert done.returncode == 2
-    assert f"{wrong[0]} must be" in done.stderr
+    assert wrong[0] in done.stderr
+
+
+def test_two_warehouse_files_are_compared_by_key(tmp_path):
+    sides = {"before": "(1, 'a'), (2, 'b'), (3, 'c')", "after": "(1, 'a'), (2, 'x'), (4, 'd')"}
+    files = [tmp_path / f"{side}.db" for side in sides]
+    for file, rows in zip(files, sides.values(), strict=True):
+        with duckdb.connect(str(file)) as connection:
+            connection.execute(f"""
+                create schema audit;
+                create schema s;
+                create table s.one as from (values {rows}) as t (id, name);
+                create table s.same as select 1 as id;
+                create table s.{file.stem} as select 1 as id;
+                create table audit.declarations as
+                select 's.one' as relation, '[["id"]]' as keys;
+            """)
+    found = {table.name: table.differences for table in parity.diff_files(*files)}
+    assert found == {
+        "audit.declarations": (),
+        "s.after": (f"only {files[1]} has it",),
+        "s.before": (f"only {files[0]} has it",),
+        "s.one": (
+            "1 rows only before, as [(3,)]",
+            "1 rows only after, as [(4,)]",
+            "1 rows changed, as [(2,)]",
+        ),
+        "s.same": (),
+    }

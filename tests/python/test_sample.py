@@ -71,14 +71,12 @@ def test_the_same_bytes_for_any_number_of_threads(tmp_path, scale):
 
 def test_a_whole_scale_multiplies_what_is_planted(written, tmp_path):
     thrice = write_sample(tmp_path, 3)
-    for once, more in zip(written[0].tables, thrice.tables, strict=True):
-        if f"{once.source}.{once.table}" in FIXED:
-            continue
-        assert more.files == once.files
-        for figure in FIGURES[1:]:
-            planted, expected = getattr(more, figure), 3 * getattr(once, figure)
+    for name, table in written[0].tables.items():
+        once, more = table.counts, thrice.tables[name].counts
+        assert more["files"] == once["files"]
+        for figure in FIGURES[1:] if name not in FIXED else ():
             # What lies in a copied file, or is two records in some formats, varies a little.
-            assert planted == pytest.approx(expected, rel=0.15, abs=6), (once.table, figure)
+            assert more[figure] == pytest.approx(3 * once[figure], rel=0.15, abs=6), (name, figure)
 
 
 FIXED = {f"music_store.{name}" for name in ("genres", "media_types", "playlists", "employees")}
@@ -93,7 +91,7 @@ LAYOUTS = {
     "an empty file": ("_late", rb"\A\Z"),
     "an array without elements": ("Android/productEvent_20200303", rb"\A\[\]\n\Z"),
     "blank lines": ("votes_2018", rb"\n\n  \n"),
-    "bytes that are not UTF-8": ("votes_2018", b"\xe3[0-9]"),
+    "bytes that are not UTF-8": ("courses_2021", b"\xe3[0-9]"),
     "half a record": ("votes_2018", rb"\n\{[^}]*\n\{"),
     "semicolons": ("orders_2020-02-28", rb"\Aid;.*;status;.*;device\n"),
     "tabs": ("orders_2020-03-02.tsv", rb"\Aid\tuser_id"),
@@ -148,9 +146,9 @@ def test_the_audit_finds_what_was_planted(tmp_path, scale):
             " from audit.row_accounting group by all"
         )
     }
-    tables = {f"{one.source}.{one.table}": one for one in planted.tables}
+    tables = planted.tables
     assert set(found) == tables.keys() & declared
-    expected = {name: tuple(getattr(tables[name], one) for one in FIGURES) for name in found}
+    expected = {name: tuple(tables[name].counts[one] for one in FIGURES) for name in found}
     assert found == expected
     reasons = bench.query(
         "select source_name || '.' || table_name, stage, case stage when 'quarantined'"
@@ -193,9 +191,9 @@ def test_the_application_is_filled_with_what_the_files_hold(written, tmp_path):
     with duckdb.connect() as database:
         database.execute((tmp_path / "application.sql").read_text(encoding="utf-8"))
         for table in ("film", "customer", "rating"):
-            planted = written[0].table(f"film_store.{table}")
+            planted = written[0].tables[f"film_store.{table}"].counts
             rows = database.sql(f"select count(*) from {table}").fetchone()
-            assert rows == (planted.records - planted.quarantined,)
+            assert rows == (planted["records"] - planted["quarantined"],)
 
 
 def test_a_foreign_folder_is_refused(tmp_path):

@@ -49,8 +49,8 @@ def sample(
     print_rows(
         ["table", *columns],
         [
-            (f"{table.source}.{table.table}", *(getattr(table, name) for name in columns))
-            for table in report.tables
+            (name, *(table.counts[column] for column in columns))
+            for name, table in report.tables.items()
         ],
     )
 
