@@ -148,6 +148,22 @@ def test_a_small_answer_does_not_wait_for_large_ones(server):
             one.result()
 
 
+@on_linux
+def test_clients_that_never_read_hold_no_memory_and_are_cut_off(server):
+    small = question(datetime(2022, 3, 1), datetime(2022, 3, 1, 1))
+    before, most = server.memory("VmRSS"), bound(server, "/ctr", params=small)
+    head = f"GET /ctr?{httpx.QueryParams(LARGE)} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    idle = [send(server, head) for _ in range(150)]
+    assert slowest(server, 5, "/ctr", params=small) < most
+    assert server.memory("VmHWM") - before < 350_000_000
+    # No address has all slow turns, so another one gets its long answer.
+    other = {"x-forwarded-for": "198.51.100.7"}
+    long = httpx.get(f"{server.url}/ctr", params=LARGE, headers=other, timeout=60)
+    assert long.text.count('"platform"') == 200_000
+    for one in idle:
+        one.close()
+
+
 def test_an_answer_that_takes_too_long_is_503_with_a_reason(large):
     with serving(large, "--seconds", "0.1") as server:
         late = httpx.get(f"{server.url}/ctr", params=LARGE, timeout=60)

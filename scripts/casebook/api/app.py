@@ -98,7 +98,8 @@ def _add(app: FastAPI, endpoint: Endpoint, build: Build | None, turns: Turns) ->
     )(_get(endpoint, turns))
     if endpoint.takes_body:
         model = request_model(endpoint, all_parameters(endpoint), is_body=True)
-        content = {JSON: {"schema": model.model_json_schema()}}
+        example = {name: one.example for name, one in endpoint.parameters.items() if one.example}
+        content = {JSON: {"schema": model.model_json_schema(), "example": example}}
         app.post(
             endpoint.path,
             operation_id=f"post{endpoint.name}",
