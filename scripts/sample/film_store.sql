@@ -29,7 +29,7 @@ create view film_store.rating as
 select n, slot, cast(json_object(
     'customer_id', cast(1 + customer + customer // 4 as text),
     'film_id', cast(1 + place + place // 3 as text),
-    'rating', cast(least(5, 1 + draw(place, 79, 4) + draw(n, 80, 3)) as text)
+    'rating', cast(least(5, 2 + draw(place, 79, 3) + draw(n, 80, 2)) as text)
 ) as text) as record
 from (
     select *, n * 64 // 600 as customer,

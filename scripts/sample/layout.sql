@@ -30,9 +30,9 @@ create table raws as from table_of('raws');
 create table files as select * replace (coalesce(options, '') as options) from table_of('files');
 -- What happens to records, in turns. A fate is what becomes of the record, or of each item in it;
 -- how it is made unreadable; and when the clean record comes again, in how many records or later,
--- in the last file: `quarantined as short, again later`. Who is orphaned is rejected where it is the
--- last with its key. The reason of those kept is what is odd
--- about them. A patch is a JSON merge patch, or a regular expression `=>` its replacement.
+-- in the last file: `quarantined as short, again later`. Who is orphaned is rejected where it is
+-- the last with its key. The reason of those kept is what is odd about them. A patch is a JSON
+-- merge patch, or a regular expression `=>` its replacement; no clean record has what supersedes.
 create table dirt as from table_of('dirt');
 create macro never() as 1000000000000000;  -- so many records later is in the last file
 
