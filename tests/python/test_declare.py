@@ -16,7 +16,7 @@ import duckdb
 import pytest
 import yaml
 from casebook.draft import Declared, declare, write
-from casebook.draft.columns import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, TEXT, TIMESTAMP, Casts
+from casebook.draft.kinds import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, TEXT, TIMESTAMP, Casts
 from casebook.draft.names import name_columns, singular, snake_case
 from casebook.draft.render import NotThere, add
 from casebook.errors import CasebookError
@@ -420,16 +420,16 @@ def test_a_sqlite_file_with_several_tables_lists_them(tiny: Settings, database: 
 
 
 def test_only_the_head_of_a_large_file_is_read(tiny: Settings, monkeypatch) -> None:
-    import casebook.draft.head as head
+    from casebook.draft import shorten
 
-    monkeypatch.setattr(head, "MOST_RECORDS", 3)
+    monkeypatch.setattr(shorten, "MOST_RECORDS", 3)
     whole = [{"a": n} for n in range(5)]
     for name, content in (("a.jsonl", lines(*whole)), ("b.json", json.dumps(whole).encode())):
         declared = declare(tiny, put(tiny, name, content))
         assert declared.heads[0].records == 3
         assert declared.seen == f"the first 3 records of {name}"
-    monkeypatch.setattr(head, "MOST_RECORDS", 20_000)
-    monkeypatch.setattr(head, "MOST_BYTES", 10)
+    monkeypatch.setattr(shorten, "MOST_RECORDS", 20_000)
+    monkeypatch.setattr(shorten, "MOST_BYTES", 10)
     assert guessed(tiny, *whole).heads[0].records == 2
 
 

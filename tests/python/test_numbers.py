@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import duckdb
 import pytest
-from casebook.draft.judge import Casts
+from casebook.draft.kinds import Casts
 from workbench import PROJECT
 
 MACROS = Casts(PROJECT)
