@@ -410,16 +410,16 @@ def test_a_table_of_a_sqlite_file_is_named_with_a_hash(tiny: Settings, database:
 
 def test_a_sqlite_file_with_several_tables_lists_them(tiny: Settings, database: Path) -> None:
     before = database.read_bytes()
-    with pytest.raises(CasebookError, match="it has 3 tables") as error:
+    with pytest.raises(CasebookError, match="it has 2 tables") as error:
         declare(tiny, str(database))
-    assert f"as {database}#Order lines; they are: Order lines, Orders, totals" in str(error.value)
-    with pytest.raises(CasebookError, match="it has no table nothing"):
-        declare(tiny, f"{database}#nothing")
+    assert str(error.value).endswith(f"{database}#Order lines; they are: Order lines, Orders")
+    for name in ("nothing", "totals"):
+        with pytest.raises(CasebookError, match=f"it has no table {name}"):
+            declare(tiny, f"{database}#{name}")
     with pytest.raises(CasebookError, match="order lines is no name for a table"):
         declare(tiny, f"{database}#Order lines")
     with pytest.raises(CasebookError, match="under its own name"):
         declare(tiny, f"{database}#Orders", "shop.sales")
-    assert declare(tiny, f"{database}#totals").guesses[0].kind is DECIMAL
     assert database.read_bytes() == before
     deep = database.parent / "more" / "y.db"
     deep.parent.mkdir()
