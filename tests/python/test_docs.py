@@ -154,3 +154,10 @@ def test_readme_and_pictures_are_small() -> None:
     assert len(README.splitlines()) <= 220
     for picture in (PROJECT / "docs" / "pictures").iterdir():
         assert picture.stat().st_size < 300_000, picture
+
+
+def test_the_index_of_decisions_is_that_of_its_headings() -> None:
+    decisions = (PROJECT / "DECISIONS.md").read_text(encoding="utf-8")
+    assert re.findall(r"^- \[(.+)\]\(#", decisions, re.M) == re.findall(
+        r"^## (.+)$", decisions, re.M
+    )
