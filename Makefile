@@ -153,8 +153,9 @@ lint: .venv/.dev ## ruff, mypy, import-linter, sqlfluff and dbt-bouncer
 	@echo "== import-linter"
 	@.venv/bin/lint-imports --no-logo
 	@echo "== docs/cli.md"
-	@.venv/bin/typer casebook.cli.main utils docs --name casebook | \
-	    diff -u docs/cli.md - || { echo "Fix: make docs-cli" >&2; exit 1; }
+	@mkdir -p target
+	@.venv/bin/typer casebook.cli.main utils docs --name casebook --output target/cli.md > /dev/null
+	@diff -u docs/cli.md target/cli.md || { echo "Fix: make docs-cli" >&2; exit 1; }
 	@echo "== sqlfluff"
 	@rm -rf target/lint && mkdir -p target/lint
 	@$(call scratch,lint) .venv/bin/sqlfluff lint $(wildcard models tests analyses)
