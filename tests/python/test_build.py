@@ -62,7 +62,7 @@ def test_the_next_good_build_is_published_and_leaves_nothing_behind(bench: Workb
     assert not list(bench.root.glob("*_candidate*"))
     assert bench.query(
         "select count(*) from information_schema.tables where table_schema = 'audit'"
-    ) == [(5,)]
+    ) == [(6,)]
 
 
 def test_a_reader_and_a_build_do_not_disturb_each_other(bench: Workbench) -> None:
@@ -200,7 +200,7 @@ def test_a_build_over_another_lake_is_a_full_refresh(bench: Workbench) -> None:
     bench.write("a.jsonl", [vote(5)])
     shown = bench.casebook("build").stderr
     assert f"full refresh of votes: it was built over another lake, {bench.root / 'lake'}" in shown
-    assert bench.query("select vote_id from blog_analysis.votes") == [(5,)]
+    assert bench.query("select vote_id from blog_analysis.votes") == [(6,)]
 
 
 def test_a_build_reads_what_was_pinned_and_leaves_the_rest_to_the_next(bench: Workbench) -> None:
