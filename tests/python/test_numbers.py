@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import duckdb
 import pytest
-from casebook.draft.judge import Casts
+from casebook.draft.kinds import Casts
 from workbench import PROJECT
 
 MACROS = Casts(PROJECT)
@@ -42,7 +42,7 @@ def number_near_half(chance: random.Random) -> str:
 def test_a_decimal_is_rounded_once_and_half_up(spell) -> None:
     chance = random.Random(8)
     texts = [spell(chance) for _ in range(10_000)]
-    cast = MACROS.sql("cast_decimal", "text", 18, 6)
+    cast = MACROS.sql("cast_decimal", "text", 18, 6, True)
     found = duckdb.execute(f"select text, {cast} from (select unnest(?) as text)", [texts])
     values = set()
     for text, value in found.fetchall():

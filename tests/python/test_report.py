@@ -21,7 +21,8 @@ PLOTS = {
     for analysis in yaml.safe_load(path.read_text(encoding="utf-8"))["analyses"]
 }
 # Pages of the catalogue: all tables and the diagram, a model, a source, the lineage.
-PLACES = ("overview", "node/model.casebook.votes", "node/source.casebook.blog.votes", "dag")
+TABLES = ("node/model.casebook.votes", "node/source.casebook.blog.votes")
+PLACES = ("overview", "dag", *TABLES)
 BROWSER = [
     "--headless",
     "--no-sandbox",
@@ -71,11 +72,11 @@ def test_its_sentences_have_the_figures_of_the_marts(built_clone, page) -> None:
 
 
 def test_it_names_build_and_tests_and_has_no_script(built_clone, page) -> None:
-    [(build, passed)] = built_clone.query(
-        "select build_id, tests_passed from audit.builds order by started_at desc limit 1"
+    # Another test may have built since, which changes no figure.
+    builds = built_clone.query("select build_id, tests_passed from audit.builds")
+    assert any(
+        f"Build {build}" in page and f"{passed} tests passed" in page for build, passed in builds
     )
-    assert f"Build {build}" in page
-    assert f"{passed} tests passed" in page
     assert "<script" not in page
 
 
@@ -121,14 +122,22 @@ def test_a_plot_that_is_not_vega_lite_is_an_error() -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
-@pytest.mark.parametrize("width", [390, 1400])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_a_browser_both_pages_are_whole_and_accessible(site, width, scheme) -> None:
+@pytest.mark.parametrize(
+    ("width", "scheme", "places"),
+    # The diagram and the lineage are what takes a browser long.
+    [
+        (390, "dark", PLACES),
+        (1400, "light", PLACES),
+        (390, "light", TABLES),
+        (1400, "dark", TABLES),
+    ],
+)
+def test_in_a_browser_both_pages_are_whole_and_accessible(site, width, scheme, places) -> None:
     from axe_core_python.sync_playwright import Axe
     from playwright.sync_api import sync_playwright
 
     addresses = [(site / "index.html").as_uri()]
-    addresses += [f"{(site / 'catalogue.html').as_uri()}#/{place}" for place in PLACES]
+    addresses += [f"{(site / 'catalogue.html').as_uri()}#/{place}" for place in places]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER)
         for address in addresses:

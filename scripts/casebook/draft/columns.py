@@ -1,17 +1,25 @@
-"""What the first records of a file tell of its columns: types, nulls, and a key."""
+"""What the first records of a file show of its columns: types and nulls."""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import combinations
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from casebook.draft.kinds import (
+    BOOLEAN,
+    CASTS,
+    DATE,
+    DECIMAL,
+    INSTANT,
+    INTEGER,
+    JSON,
+    TEXT,
+    Casts,
+    Kind,
+)
 from casebook.draft.names import Name
-from casebook.errors import CasebookError
 from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
@@ -21,16 +29,12 @@ if TYPE_CHECKING:
 FITTING = 0.9
 # A column that is so seldom null may be one that no record should lack.
 SELDOM = 0.1
-REPEATED_LEFT = 0.8
-LONGEST_KEY = 3
-_KEY_CANDIDATES = 12
-_LONGEST_KEY_TEXT = 64
 _MOST_PLACES = 20
 _LITERALS_LOOKED_AT = 1000
-_ID_LIKE = re.compile(r"(^|_)(id|key|number|no|nr|code|uuid|guid|isbn|sku)$")
+_ZONED = "times with a zone"
 _SPELLED_OTHERWISE = {
     "numbers with zeros in front, which a number would lose": r"\s*[+-]?0[0-9]+\s*",
-    "times with a zone": (
+    _ZONED: (
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?\s?"
         r"(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
     ),
@@ -40,36 +44,6 @@ _SPELLED_OTHERWISE = {
     "dates that are not spelled YYYY-MM-DD": r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}",
     "numbers with a comma": r"\s*[+-]?[0-9]{1,3}([., ][0-9]{3})*,[0-9]+\s*",
 }
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A type that staging can cast to.
-
-    Attributes:
-        name: what it is called in a description, with its article.
-        macro: the macro that casts to it, or None for text.
-        reason: what a value is not that does not cast: `not_<reason>`.
-        good: a value that casts, for a unit test.
-    """
-
-    name: str
-    macro: str | None
-    reason: str
-    good: str
-
-
-# In the order in which the first one counts, where several fit equally well.
-INTEGER = Kind("an integer", "cast_integer", "an_integer", "1")
-DECIMAL = Kind("a decimal", "cast_decimal", "a_number", "1.5")
-DATE = Kind("a date", "cast_date", "a_date", "2022-01-02")
-TIMESTAMP = Kind("a timestamp", "cast_timestamp", "a_timestamp", "2022-01-02 03:04:05")
-BOOLEAN = Kind("a boolean", "cast_boolean", "a_boolean", "true")
-INSTANT = Kind("a time with a zone", "cast_instant", "an_instant", "2022-01-02T03:04:05Z")
-JSON = Kind("a JSON list or object", "cast_json", "json", "[]")
-TEXT = Kind("a text", None, "a_text", "a text")
-CASTS = (INTEGER, DECIMAL, DATE, TIMESTAMP, BOOLEAN, JSON)
-_ZONED = "times with a zone"
 
 
 @dataclass(frozen=True)
@@ -111,71 +85,6 @@ class Guess:
         return self.kind.name.split(" ", 1)[1] + size
 
 
-@dataclass(frozen=True)
-class Key:
-    """A key that was found, or why there is none.
-
-    Attributes:
-        columns: the columns; empty where no few columns tell all records apart.
-        remark: what speaks for it, or which column comes closest.
-    """
-
-    columns: tuple[Name, ...]
-    remark: str
-
-
-class Casts:
-    """The project's own macros in `macros/fields`, as the SQL that DuckDB runs.
-
-    So a type is suggested only where staging will cast the values.
-    """
-
-    def __init__(self, project: Path) -> None:
-        self._folder = project / "macros" / "fields"
-        self._macros: dict[str, Callable[..., str]] = {}
-
-    def sql(self, macro: str, *arguments: object) -> str:
-        """A call of a macro, as dbt would render it.
-
-        Raises:
-            CasebookError: if the project has no such macro.
-        """
-        if macro not in self._macros:
-            self._macros[macro] = self._read(macro)
-        return str(self._macros[macro](*arguments))
-
-    def _read(self, macro: str) -> Callable[..., str]:
-        path = self._folder / f"{macro}.sql"
-        if not path.is_file():
-            raise CasebookError(
-                "the project has no such macro", file=path, fix="put it back: drafts cast with it"
-            )
-        return getattr(self._module(path), f"duckdb__{macro}")
-
-    def _module(self, path: Path) -> object:
-        """A file of macros, with those of their neighbours that they call."""
-        import jinja2
-        import jinja2.meta
-
-        environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-        text = path.read_text(encoding="utf-8")
-        for name in jinja2.meta.find_undeclared_variables(environment.parse(text)):
-            called = self._folder / f"{name}.sql"
-            if called.is_file():
-                environment.globals[name] = getattr(self._module(called), name)
-        return environment.from_string(text).module
-
-    def has(self, kind: Kind) -> bool:
-        """Whether the project has the macro that casts to a type."""
-        return (self._folder / f"{kind.macro}.sql").is_file()
-
-    def cast(self, kind: Kind, column: str, size: Sequence[int] = ()) -> str:
-        """A column cast to a type."""
-        assert kind.macro is not None
-        defaults = {"cast_integer": ("bigint",), "cast_decimal": (38, 18, True)}
-        return self.sql(kind.macro, column, *(size or defaults.get(kind.macro, ())))
-
-
 def guess_columns(
     connection: duckdb.DuckDBPyConnection, names: Sequence[Name], casts: Casts
 ) -> list[Guess]:
@@ -189,10 +98,32 @@ def guess_columns(
     return [_guess(connection, name, casts) for name in names]
 
 
-def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> Guess:
-    column = quote_name(name.declared)
+@dataclass(frozen=True)
+class _Counts:
+    """What was counted in a column.
+
+    Attributes:
+        records: all records.
+        values: those that have the column.
+        different: different values.
+        blank: values of nothing but spaces.
+        longest: characters of the longest value.
+        fitting: values that cast to each type.
+        spelled: values of each spelling that no type has.
+    """
+
+    records: int
+    values: int
+    different: int
+    blank: int
+    longest: int
+    fitting: dict[Kind, int]
+    spelled: dict[str, int]
+
+
+def _count(connection: duckdb.DuckDBPyConnection, column: str, casts: Casts) -> _Counts:
     fits = [f"count({casts.cast(kind, column)})" for kind in CASTS]
-    spelled = [f"{_is_all(column, pattern)}" for pattern in _SPELLED_OTHERWISE.values()]
+    spelled = [_is_all(column, pattern) for pattern in _SPELLED_OTHERWISE.values()]
     row = connection.execute(
         f"""
         select
@@ -203,14 +134,19 @@ def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> G
         """
     ).fetchone()
     assert row is not None
-    records, values, different, blank, longest = row[:5]
     fitting = dict(zip(CASTS, row[5 : 5 + len(CASTS)], strict=True))
     otherwise = dict(zip(_SPELLED_OTHERWISE, row[5 + len(CASTS) :], strict=True))
     zeros, *_ = otherwise.values()
     if zeros:
         fitting[INTEGER] = fitting[DECIMAL] = 0
+    return _Counts(*row[:5], fitting, otherwise)
+
+
+def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> Guess:
+    column = quote_name(name.declared)
+    counts = _count(connection, column, casts)
+    records, values = counts.records, counts.values
     nulls = records - values
-    required = bool(records) and not nulls
     remarks = []
     if 0 < nulls <= records * SELDOM:
         remarks.append(f"missing in {nulls} of {records} records: perhaps required")
@@ -218,106 +154,69 @@ def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> G
         remarks.append("no value in any record" if records else "no record to judge by")
         return Guess(name, TEXT, remarks=tuple(remarks))
     literals = _python_literals(connection, column)
-    if literals and (fitting[JSON] + literals) / values >= FITTING:
+    if literals and (counts.fitting[JSON] + literals) / values >= FITTING:
         remarks.append("Python literals; the loader brings them to JSON")
-        return Guess(name, JSON, (), "python_literal", required, tuple(remarks))
+        return Guess(name, JSON, (), "python_literal", not nulls, tuple(remarks))
+    kind, remark = _kind(connection, column, counts, casts)
+    if remark:
+        remarks.append(remark)
+    guess = Guess(name, kind, required=not nulls, remarks=tuple(remarks))
+    return _with_misfits(connection, guess, counts, casts) if kind in CASTS else guess
+
+
+def _kind(
+    connection: duckdb.DuckDBPyConnection, column: str, counts: _Counts, casts: Casts
+) -> tuple[Kind, str]:
+    """The type of a column; where that is text, what it could nearly be, else an empty remark."""
+    values, fitting = counts.values, counts.fitting
     kind = max(CASTS, key=lambda cast: fitting[cast])
     # Days that no calendar has are rejected, where the most are spelled as dates.
     is_spelled = kind is DATE and _spelled_as_dates(connection, column) / values >= FITTING
     if fitting[kind] / values < (0.5 if is_spelled else FITTING):
-        common = max(otherwise, key=lambda spelling: otherwise[spelling])
-        if common == _ZONED and otherwise[common] / values >= FITTING and casts.has(INSTANT):
-            return Guess(name, INSTANT, (), None, required, tuple(remarks))
-        if otherwise[common] / values >= FITTING:
-            remarks.append(f"{common}; kept as text")
-        elif fitting[kind] / values >= 0.5:
-            note = f", {blank} blank" if blank else ""
-            remarks.append(f"{kind.name} in {fitting[kind]} of {values} values{note}")
-        return Guess(name, TEXT, (), None, required, tuple(remarks))
+        common = max(counts.spelled, key=lambda spelling: counts.spelled[spelling])
+        if counts.spelled[common] / values >= FITTING:
+            if common == _ZONED and casts.has(INSTANT):
+                return INSTANT, ""
+            return TEXT, f"{common}; kept as text"
+        if fitting[kind] / values < 0.5:
+            return TEXT, ""
+        note = f", {counts.blank} blank" if counts.blank else ""
+        return TEXT, f"{kind.name} in {fitting[kind]} of {values} values{note}"
     if kind in (INTEGER, DECIMAL) and (
         codes := _codes(connection, casts.cast(kind, column), column)
     ):
         number, example = codes
-        remarks.append(
+        return TEXT, (
             f"{kind.name} in {fitting[kind]} of {values} values, and a code such as {example} in"
             f" {number}; kept as text"
         )
-        return Guess(name, TEXT, (), None, required, tuple(remarks))
-    if kind is BOOLEAN and different == 1 and longest == 1:
-        remarks.append("the same letter in all values: perhaps a boolean")
-        return Guess(name, TEXT, (), None, required, tuple(remarks))
-    size: tuple[int, ...] = ()
+    if kind is BOOLEAN and counts.different == 1 and counts.longest == 1:
+        return TEXT, "the same letter in all values: perhaps a boolean"
+    return kind, ""
+
+
+def _with_misfits(
+    connection: duckdb.DuckDBPyConnection, guess: Guess, counts: _Counts, casts: Casts
+) -> Guess:
+    """The guess with the size of its type, and a remark on the values that do not cast to it."""
+    column, kind, fitting = quote_name(guess.name.declared), guess.kind, counts.fitting[guess.kind]
+    remarks, size = [*guess.remarks], guess.size
     if kind is DECIMAL:
         size = _size(connection, column)
         remarks.append(f"at most {size[1]} decimals were seen")
-        (fitting[kind],) = connection.execute(
+        (fitting,) = connection.execute(
             f"select count({casts.cast(kind, column, size)}) from head"
         ).fetchone() or (0,)
-    misfits = values - fitting[kind]
+    misfits = counts.values - fitting
     if misfits:
-        note = f" ({blank} blank)" if blank else ""
+        note = f" ({counts.blank} blank)" if counts.blank else ""
         is_not = "is" if misfits == 1 else "are"
-        remarks.append(f"{misfits} of {values} values{note} {is_not} not {kind.name}: rejected")
-    if kind is INTEGER and different == 2 and _only(connection, column, ("0", "1")):
+        remarks.append(
+            f"{misfits} of {counts.values} values{note} {is_not} not {kind.name}: rejected"
+        )
+    if kind is INTEGER and counts.different == 2 and _only(connection, column, ("0", "1")):
         remarks.append("only 0 and 1: perhaps a boolean")
-    return Guess(name, kind, size, None, required, tuple(remarks))
-
-
-def find_key(connection: duckdb.DuckDBPyConnection, guesses: Sequence[Guess], noun: str) -> Key:
-    """Find the fewest columns that tell all records of the table `head` apart.
-
-    Names that look like a key's come first; then one column of any name, then combinations with
-    at least one name that looks like a key's. Decimals, booleans, JSON and long texts are no keys.
-
-    Args:
-        connection: where the table is.
-        guesses: its columns.
-        noun: the table's noun in the singular, so that a column of that name counts as a key's.
-    """
-    records, distinct = connection.execute(
-        "select count(*), (select count(*) from (select distinct * from head)) from head"
-    ).fetchone() or (0, 0)
-    # A few records that were delivered twice do not hide a key.
-    records = distinct if distinct >= REPEATED_LEFT * records else records
-    if records < 2:
-        return Key((), "too few records to tell")
-    different = {guess.name: _different(connection, guess) for guess in guesses}
-
-    def looks_like_key(name: Name) -> bool:
-        return bool(_ID_LIKE.search(name.staging)) or name.staging == noun
-
-    able = [
-        guess.name
-        for guess in guesses
-        if guess.required and guess.kind not in (DECIMAL, BOOLEAN, JSON) and different[guess.name]
-    ]
-    able.sort(key=lambda name: (not looks_like_key(name), _key_rank(name.staging, noun)))
-    likely = [name for name in able if looks_like_key(name)]
-    ranked = [
-        *_combined(likely[:_KEY_CANDIDATES], range(1, LONGEST_KEY + 1)),
-        *((name,) for name in able if name not in likely),
-        *(
-            names
-            for names in _combined(able[:_KEY_CANDIDATES], range(2, LONGEST_KEY + 1))
-            if not all(map(looks_like_key, names)) and any(map(looks_like_key, names))
-        ),
-    ]
-    for names in ranked:
-        # Columns with too few values between them cannot tell the records apart.
-        most = 1
-        for name in names:
-            most *= different[name]
-        if most >= records and _tells_apart(connection, names, records):
-            return Key(tuple(names), f"never null and never twice in {_number(records)} records")
-    likely = [guess.name for guess in guesses if looks_like_key(guess.name)]
-    closest = max(likely, key=lambda name: different[name], default=None)
-    if closest is None:
-        return Key((), "no few columns tell all records apart")
-    return Key(
-        (),
-        f"{closest.declared} comes closest, with {_number(different[closest])} values in"
-        f" {_number(records)} records",
-    )
+    return replace(guess, size=size, remarks=tuple(remarks))
 
 
 def _is_all(column: str, pattern: str) -> str:
@@ -388,35 +287,3 @@ def _is_literal(text: str) -> bool:
         return isinstance(ast.literal_eval(text.strip()), (list, dict))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return False
-
-
-def _different(connection: duckdb.DuckDBPyConnection, guess: Guess) -> int:
-    """Different values of a column that may be part of a key; none of one with long texts."""
-    column = quote_name(guess.name.declared)
-    row = connection.execute(
-        f"select count(distinct {column}), max(length({column})) from head"
-    ).fetchone()
-    return row[0] if row and (row[1] or 0) <= _LONGEST_KEY_TEXT else 0
-
-
-def _combined(names: Sequence[Name], sizes: range) -> list[tuple[Name, ...]]:
-    return [names_ for size in sizes for names_ in combinations(names, size)]
-
-
-def _key_rank(staging: str, noun: str) -> int:
-    """A column named after the table's own noun first, then `id`s, then other likely names."""
-    if staging in (noun, f"{noun}_id", f"{noun}_number", f"{noun}_key", f"{noun}_code"):
-        return 0
-    return 1 if staging.endswith("_id") else 2
-
-
-def _tells_apart(
-    connection: duckdb.DuckDBPyConnection, names: Sequence[Name], records: int
-) -> bool:
-    columns = ", ".join(quote_name(name.declared) for name in names)
-    row = connection.execute(f"select count(*) from (select distinct {columns} from head)")
-    return row.fetchone() == (records,)
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"

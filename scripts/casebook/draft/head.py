@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import yaml
 
+from casebook.draft import shorten
 from casebook.draft.names import Name, name_columns
 from casebook.errors import CasebookError, Refused
 from casebook.lake.ledger import LedgerEntry
 from casebook.load.run import load
-from casebook.readers.archives import UNREADABLE, open_text, open_utf8, refused
-from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.archives import UNREADABLE, refused
 from casebook.readers.choose import find_reader
 from casebook.readers.header import guess_header
-from casebook.readers.json_split import elements
 from casebook.settings import Settings
 from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     import duckdb
 
-MOST_RECORDS = 20_000
-MOST_BYTES = 64 << 20
 # What no column is called: a number that is no year, a date, a time.
 _VALUE = re.compile(r"[-+]?(\d{1,3}|\d{5,}|\d*[.,]\d+)|\d{4}-\d\d-\d\d([ T].*)?")
 # Columns that no file has, so that the loader names all that the file does have as undeclared. They
@@ -79,7 +72,7 @@ def read_head(
     try:
         reader, compression = find_reader(path)
         home = work / "raw" / "source"
-        cut = _Cut(path, compression, reader.format, member, home)
+        cut = shorten.Cut(path, compression, reader.format, member, home)
         whole = cut.write()
     except (Refused, *UNREADABLE, sqlite3.Error) as error:
         reason = error if isinstance(error, (Refused, sqlite3.Error)) else refused(error)
@@ -106,137 +99,16 @@ def read_head(
     landed = work / "lake" / str(entry.landed_file)
     connection.execute(
         f"create table head as select {columns} from read_parquet({quote_text(landed)})"
-        f" limit {MOST_RECORDS}"
+        f" limit {shorten.MOST_RECORDS}"
     )
     return Head(
         names=names,
         format=entry.format,
-        records=min(entry.landed, MOST_RECORDS),
+        records=min(entry.landed, shorten.MOST_RECORDS),
         bad=entry.quarantined,
         why_bad=_why_bad(connection, work, entry),
         whole=whole,
     )
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """The head of a raw file, as a file of the same format.
-
-    Attributes:
-        path: the raw file.
-        compression: `gzip`, `zstd` or None.
-        format: the reader's name for the format.
-        member: the table in it, where it is a SQLite file.
-        home: the folder of a source, to write below.
-    """
-
-    path: Path
-    compression: str | None
-    format: str
-    member: str | None
-    home: Path
-
-    @property
-    def table(self) -> str:
-        """The name under which the head is declared."""
-        return self.member or "head"
-
-    @property
-    def file(self) -> Path:
-        """Where the head is written."""
-        suffixes = self.path.suffixes[:-1] if self.compression else self.path.suffixes
-        name = "head" + (suffixes[-1] if suffixes else "")
-        return self.home / name if self.member else self.home / self.table / name
-
-    def write(self) -> bool:
-        """Write the head; returns whether it is all of the file."""
-        self.file.parent.mkdir(parents=True)
-        if self.member is not None:
-            return self._write_sqlite()
-        if self.format == "parquet":
-            return self._write_parquet()
-        if self.format in ("json_array", "json_objects"):
-            return self._write_array()
-        if self.format in ("xml", "xlsx"):
-            with open_text(self.path, self.compression) as text, self.file.open("wb") as file:
-                shutil.copyfileobj(text, file)
-            return True
-        with open_text(self.path, self.compression) as text, self.file.open("wb") as file:
-            for line in _first(iter(lambda: text.readline(MAX_RECORD_BYTES), b"")):
-                file.write(line)
-            return not text.read(1)
-
-    def _write_array(self) -> bool:
-        """Write the array's first elements, as a shorter array."""
-        texts = self._texts(self.path, self.compression)
-        with self.file.open("wb") as file:
-            file.write(b"[")
-            for number, text in enumerate(_first(texts)):
-                file.write((b",\n" if number else b"\n") + text)
-            file.write(b"\n]\n")
-        return next(texts, None) is None
-
-    def _write_parquet(self) -> bool:
-        import duckdb
-
-        source = f"read_parquet({quote_text(self.path)})"
-        try:
-            with duckdb.connect() as connection:
-                connection.execute(
-                    f"copy (select * from {source} limit {MOST_RECORDS})"
-                    f" to {quote_text(self.file)} (format parquet)"
-                )
-                (records,) = connection.execute(f"select count(*) from {source}").fetchone() or (0,)
-        except duckdb.Error as error:
-            raise Refused(str(error).splitlines()[0]) from error
-        return records <= MOST_RECORDS
-
-    def _write_sqlite(self) -> bool:
-        assert self.member is not None
-        table = quote_name(self.member)
-        delivered = f"file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1"
-        with closing(sqlite3.connect(f"file:{quote(str(self.file))}", uri=True)) as database:
-            database.execute("attach ? as delivered", [delivered])
-            # The head keeps the types that the columns are declared with.
-            columns = database.execute(f"pragma delivered.table_info({table})").fetchall()
-            listed = ", ".join(f"{quote_name(name)} {type_}" for _, name, type_, *_ in columns)
-            database.execute(f"create table main.{table} ({listed})")
-            database.execute(
-                f"insert into main.{table} select * from delivered.{table} limit {MOST_RECORDS}"
-            )
-            database.commit()
-            (more,) = database.execute(
-                f"select count(*) from (select 1 from delivered.{table} limit {MOST_RECORDS + 1})"
-            ).fetchone()
-        return more <= MOST_RECORDS
-
-    def order(self) -> list[str]:
-        """The names of the head's columns as they come in it; some may be repeated or missing."""
-        if self.format.startswith("json"):
-            records = map(_loaded, self._texts(self.file, None))
-            keys = (key for record in records if isinstance(record, dict) for key in record)
-            return list(dict.fromkeys(keys))
-        if self.format in ("xml", "xlsx"):
-            return []
-        if self.format == "parquet":
-            import duckdb
-
-            with duckdb.connect() as connection:
-                rows = connection.execute(
-                    f"describe from read_parquet({quote_text(self.file)})"
-                ).fetchall()
-            return [row[0] for row in rows]
-        with closing(sqlite3.connect(self.file)) as database:
-            rows = database.execute(f"pragma table_info({quote_name(self.table)})").fetchall()
-        return [row[1] for row in rows]
-
-    def _texts(self, path: Path, compression: str | None) -> Iterator[bytes]:
-        """The records of a file of JSON."""
-        with open_utf8(path, compression) as text:
-            if self.format == "json_lines":
-                yield from text
-            else:
-                yield from (element.raw for element in elements(text) if not element.code)
 
 
 def _header(file: Path, path: Path) -> list[str]:
@@ -253,23 +125,6 @@ def _header(file: Path, path: Path) -> list[str]:
             fix="have it delivered with one, or put a line with the columns' names before it",
         )
     return [name for name in header.names if name]
-
-
-def _loaded(line: bytes) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _first(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The first pieces, so many and so large that a draft can be made from them."""
-    size = 0
-    for piece in islice(pieces, MOST_RECORDS):
-        yield piece
-        size += len(piece)
-        if size > MOST_BYTES:
-            return
 
 
 def _load(work: Path, path: Path, table: str, columns: Sequence[Name]) -> LedgerEntry:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from casebook.draft.columns import Casts, Guess, guess_columns
+from casebook.draft.columns import Guess, guess_columns
 from casebook.draft.head import Head, read_head
+from casebook.draft.kinds import Casts
 from casebook.draft.names import name_columns
 from casebook.sql import quote_name
 

@@ -14,17 +14,9 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from casebook.draft.columns import (
-    BOOLEAN,
-    DATE,
-    DECIMAL,
-    INSTANT,
-    INTEGER,
-    TEXT,
-    TIMESTAMP,
-    Guess,
-    Key,
-)
+from casebook.draft.columns import Guess
+from casebook.draft.key import Key
+from casebook.draft.kinds import BOOLEAN, DATE, DECIMAL, INSTANT, INTEGER, TEXT, TIMESTAMP
 
 WIDTH = 100
 _FIELDS = {

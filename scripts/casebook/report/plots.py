@@ -148,7 +148,7 @@ def draw(declared: Mapping[str, Any], rows: list[dict[str, Any]]) -> str:
     """
     import altair
     import vl_convert
-    from altair.utils.schemapi import SchemaValidationError
+    from jsonschema import ValidationError
 
     spec = {key: value for key, value in declared.items() if key not in OWN_KEYS}
     values = [{name: _json(value) for name, value in row.items()} for row in rows]
@@ -161,8 +161,8 @@ def draw(declared: Mapping[str, Any], rows: list[dict[str, Any]]) -> str:
         spec["encoding"]["y"] = {**spec["encoding"]["y"], "type": "nominal", "axis": axis}
     try:
         chart = altair.Chart.from_dict(spec)
-    except SchemaValidationError as error:
-        raise ValueError(f"not Vega-Lite: {error}") from error
+    except ValidationError as error:
+        raise ValueError(f"not Vega-Lite: {error.message}") from error
     svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), config=THEME)
     # The sentence and the table say the same to those who do not see it.
     return svg.replace("<svg ", '<svg aria-hidden="true" ', 1)
