@@ -172,8 +172,8 @@ test: lint ## every check; works in a fresh clone
 	@echo "== casebook build of the sample"
 	@rm -rf target/test && mkdir -p target/test
 	@$(call scratch,test) .venv/bin/casebook build --unit-tests
-	@$(MAKE) --no-print-directory .venv-airflow/.made .venv-moto/.made || \
-	    echo "left out: tests that need the environments that could not be made"
+	@$(MAKE) --no-print-directory .venv-moto/.made || \
+	    echo "left out: tests that need an environment that could not be made"
 	@echo "== pytest"
 	@PATH="$$(pwd)/.venv/bin:$$PATH" .venv/bin/python -m pytest --numprocesses auto --dist worksteal
 
