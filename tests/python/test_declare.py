@@ -642,6 +642,10 @@ def test_what_is_added_leaves_the_rest_as_it_is() -> None:
     vars_ = "vars:\n  # Why.\n  a: {x: 1}  # one\n"
     assert add(vars_, ["vars", "a"], ("y", "{z: 2}")) == vars_.replace("x: 1", "x: 1, y: {z: 2}")
     assert add(vars_, ["vars", "a"], ("x", "2")) == vars_
+    made = yaml.safe_load(add(vars_, ["vars", "b", "c"], ("y", "1")))
+    assert made == {"vars": {"a": {"x": 1}, "b": {"c": {"y": 1}}}}
+    with pytest.raises(NotThere):
+        add("a: xyz\n", ["a"], ("x", "1"))
 
 
 @pytest.mark.parametrize("text", ["a: [\n", "sources: []\n", "sources: 1\n"])

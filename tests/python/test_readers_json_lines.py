@@ -11,7 +11,7 @@ import pytest
 from casebook.readers import json_fast
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loading import Workshop, lines
+from loading import COLUMNS, Workshop, lines
 
 
 @pytest.fixture
@@ -70,7 +70,10 @@ def test_a_bad_line_is_quarantined_and_its_neighbours_land(
     ("raw", "reason"), [(r, c) for _, r, c in BAD], ids=[name for name, _, _ in BAD]
 )
 def test_a_bad_line_alone_is_quarantined(shop: Workshop, raw: bytes, reason: str) -> None:
-    shop.load_one(raw)
+    entry = shop.load_one(raw)
+    if raw == b"\0":
+        assert entry.refusal == "none of its 1 records can be read; it looks like binary data"
+        return
     assert shop.landed() == []
     assert [row[2:] for row in shop.quarantine()] == [
         (reason, raw.decode("utf-8", "backslashreplace"), raw)
@@ -382,7 +385,18 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+def by_value(landed: list[tuple], records: list[dict]) -> list[list[object]]:
+    """What landed of records, with decimals as numbers: they may be spelled in any way."""
+    return [
+        [
+            float(value) if isinstance(record.get(name), float) else value
+            for name, value in zip(COLUMNS, row[1:], strict=True)
+        ]
+        for row, record in zip(landed, records, strict=True)
+    ]
+
+
+@settings(deadline=None, max_examples=25)
 @given(records=st.lists(RECORDS, min_size=1, max_size=8), ascii=st.booleans())
 def test_clean_records_land_the_same_on_both_paths(records: list[dict], ascii: bool) -> None:
     text = [json.dumps(record, ensure_ascii=ascii).encode() for record in records]
@@ -395,9 +409,9 @@ def test_clean_records_land_the_same_on_both_paths(records: list[dict], ascii: b
         assert shop.landed("careful.jsonl") == shop.landed("fast.jsonl")
         again = {"Id": "again"}
         shop.load_one(lines(b'{"Id": 0, "id": 1}', *text, again), "spellings.jsonl")
-        assert [row[1:] for row in shop.landed("spellings.jsonl")[1:-1]] == [
-            row[1:] for row in shop.landed("fast.jsonl")
-        ]
+        assert by_value(shop.landed("spellings.jsonl")[1:-1], records) == by_value(
+            shop.landed("fast.jsonl"), records
+        )
 
 
 def is_good(line: bytes) -> bool:
@@ -410,7 +424,7 @@ def is_good(line: bytes) -> bool:
     return isinstance(value, dict)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(
         RECORDS.map(lambda record: json.dumps(record).encode())
@@ -428,7 +442,9 @@ def test_any_mix_of_good_and_bad_lines_balances(content: list[bytes]) -> None:
         shop = Workshop(Path(folder))
         entry = shop.load_one(text)
         if entry.state == "refused":
-            assert "required column" in str(entry.refusal)
+            none_read = f"none of its {len(records)} records can be read; it looks like "
+            is_foreign = str(entry.refusal).startswith(none_read) and not good
+            assert is_foreign or "required column" in str(entry.refusal)
             return
         assert entry.records == len(records) == entry.landed + entry.quarantined
         landed = shop.landed()

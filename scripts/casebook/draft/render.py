@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 import yaml
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from casebook.draft.columns import Guess
@@ -164,6 +165,7 @@ def add(text: str, path: Sequence[str], value: Any) -> str:  # noqa: ANN401
     parser = YAML()
     parser.preserve_quotes = True
     parser.width = 4096
+    parser.brace_single_entry_mapping_in_flow_sequence = True
     parser.indent(mapping=2, sequence=4, offset=2)
     try:
         root = node = parser.load(text)
@@ -173,7 +175,14 @@ def add(text: str, path: Sequence[str], value: Any) -> str:  # noqa: ANN401
             else:
                 node = node.setdefault(key, {}) if node.get(key) is None else node[key]
         if isinstance(value, tuple):
-            node.setdefault(value[0], parser.load(value[1]))
+            members = node.keys()
+            if value[0] in members:
+                return text
+            node[value[0]] = parser.load(value[1])
+            if isinstance(node, CommentedMap) and node.fa.flow_style() and node.ca.comment:
+                # The comment behind a longer line would be one blank away.
+                comment = node.ca.comment[0]
+                comment.value = f" {comment.value}"
         elif (new := parser.load(value)) not in node:
             node.append(new)
     except (YAMLError, AttributeError, KeyError, StopIteration, TypeError) as error:

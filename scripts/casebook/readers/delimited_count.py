@@ -51,7 +51,7 @@ class DelimitedCounter(Counter):
         super().__init__()
         self.is_plain = True
         self.quotes = 0
-        self._outside, self._rest, self._since = Outside(), b"", 0
+        self._outside, self._rest, self._unended = Outside(), b"", 0
 
     def add(self, piece: bytes | bytearray) -> None:
         """Count one more piece."""
@@ -96,9 +96,9 @@ class DelimitedCounter(Counter):
         total.returns += text.count(b"\r")
         for delimiter in DELIMITERS:
             total.delimiters[delimiter] += text.count(delimiter.encode())
-        self._since += len(block)
-        self.is_plain = self.is_plain and self._since <= MAX_QUOTE_BYTES
-        self._since = len(block) if lines else self._since
+        self._unended += len(block)
+        self.is_plain = self.is_plain and self._unended <= MAX_QUOTE_BYTES
+        self._unended = len(block) if lines else self._unended
 
     def _leave_quoted_out(self, block: bytes) -> bytes:
         """A block's structure and blanks outside quotes, with a mark wherever quotes stood.

@@ -90,7 +90,7 @@ def land_rows(
     width = len(header.names)
     is_good = f"code is null and len(fields) = {width}"
     if header.has_extra:
-        is_good += f" and fields[{width}] = ''"
+        is_good += f" and fields[{width}] in ('', '\"\"')"
     split = f"(select *, {fields} as fields from (select *, {is_quoted} as quoted from {records}))"
     values = [
         (_coalesce(f"nullif({_unquoted(place + 1)}, '')" for place in places), name)

@@ -98,8 +98,8 @@ def _read_csv(
 class Spool:
     """A temporary file with a row for each record.
 
-    A row that holds the end of a line is wrapped; one that cannot be read is marked, and its bytes
-    spelled so that it is text.
+    A row that holds the end of a line is wrapped; one that cannot be read, or that stands in more
+    lines than it has line feeds, is marked, and its bytes spelled so that it is text.
 
     Args:
         path: the file to write.
@@ -155,7 +155,7 @@ class Spool:
                 code, message = "bad_bytes", f"not UTF-8: {place}"
                 self.bad_bytes = self.bad_bytes or raw[:4096]
         row = raw
-        if code or raw.startswith(_MARK):
+        if code or raw.startswith(_MARK) or lines > 1 + raw.count(b"\n"):
             parts = (b"", (code or "").encode(), message.encode(), b"%d" % lines)
             row = _MARK.join((*parts, base64.b64encode(raw)))
         elif b"\n" in raw or b"\r" in raw or _WRAP in raw or _BETWEEN in raw:
@@ -180,7 +180,8 @@ class Spool:
                 {numbers},
                 case
                     when parts is not null then parts[4]::int
-                    when {self._has_long_records} then 1 + len(row) - len(replace(row, chr(10), ''))
+                    when {self._has_long_records} and row is not null
+                        then 1 + len(row) - len(replace(row, chr(10), ''))
                     else 1
                 end as lines,
                 case
