@@ -1,6 +1,7 @@
 """Whole builds that are killed, starved, damaged and run beside others, while readers look on.
 
-`--faults N` says how many are tried, each for about half a minute: none by default. After each, what
+`--faults N` says how many are tried, each for about half a minute: none by default. After each,
+what
 readers saw was a complete build, nothing that was started goes on, nothing half written is left to
 be taken for good, and the next build ends in the warehouse that an undisturbed one would have made.
 """
