@@ -19,5 +19,5 @@ select
     film_id,
     average_rating,
     rating_count,
-    row_number() over (order by average_rating desc, film_id asc) as place
+    cast(row_number() over (order by average_rating desc, film_id asc) as bigint) as place
 from rated
