@@ -52,7 +52,7 @@ define install
 @printf 'Installing $(1) into .venv, about half a minute '
 @rm -f $@
 @{ .venv/bin/python -m pip --disable-pip-version-check --no-input \
-    install --require-hashes -r $(1) && touch $@; } | .venv/bin/python -c "$$DOTS"
+    install --no-deps --require-hashes -r $(1) && touch $@; } | .venv/bin/python -c "$$DOTS"
 @test -f $@
 @rm -f $@
 @.venv/bin/python -m pip --disable-pip-version-check --no-input \
@@ -83,7 +83,7 @@ export DOTS
 	@echo "Installing $< into .venv-$*, about a minute"
 	@rm -rf .venv-$* && .venv/bin/python -m venv .venv-$*
 	@.venv-$*/bin/python -m pip --disable-pip-version-check --no-input \
-	    install --quiet --require-hashes -r $<
+	    install --quiet --no-deps --require-hashes -r $<
 	@touch $@
 
 # --- Build and docs
@@ -197,14 +197,14 @@ lock: .venv/.made ## remake requirements*.txt from pyproject.toml; UPGRADE=1 for
 	@target/lock/venv/bin/python -m pip --disable-pip-version-check install --quiet uv
 	@$(compile) --all-extras -o requirements-dev.txt pyproject.toml
 	@$(compile) --extra serve --extra report --extra connect -c requirements-dev.txt -o requirements.txt pyproject.toml
-	@echo "apache-airflow==$(AIRFLOW)" | $(compile) --strip-extras -o requirements-airflow.txt -
-	@echo "moto[s3,server]==$(MOTO)" | $(compile) --strip-extras -o requirements-moto.txt -
+	@echo "apache-airflow==$(AIRFLOW)" | $(compile) -o requirements-airflow.txt -
+	@echo "moto[s3,server]==$(MOTO)" | $(compile) -o requirements-moto.txt -
 	@rm -rf target/lock
 
 AIRFLOW = 3.3.2
 MOTO = 5.2.1
 compile = target/lock/venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
-    --no-strip-extras --generate-hashes --no-annotate --no-emit-index-url \
+    --strip-extras --generate-hashes --no-annotate --no-emit-index-url \
     --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 define LAKE_IN_USE
