@@ -14,7 +14,6 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import duckdb
 
@@ -93,9 +92,9 @@ class Reading:
         self._pool, self._build, self._begin = pool, build, begin
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self.release: Callable[[], None] | None = None
-        self.facts: Any = None
+        self.total = 0
         self.is_whole = False
-        self._clock, self._began = 0, 0.0
+        self._clock, self._began, self.took = 0, 0.0, 0.0
         self._work = asyncio.get_running_loop().run_in_executor(pool, self._first)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -143,13 +142,15 @@ class Reading:
         clock = time.pthread_getcpuclockid(threading.get_ident())
         self._began = time.clock_gettime(clock)
         self._clock = clock
-        self.facts, self.is_whole, self._pieces = self._begin(self.cursor)
-        return b"".join(self._pieces) if self.is_whole else next(self._pieces)
+        self.total, self.is_whole, self._pieces = self._begin(self.cursor)
+        piece = b"".join(self._pieces) if self.is_whole else next(self._pieces)
+        self.took = time.clock_gettime(clock) - self._began
+        return piece
 
 
-# Given a maker of cursors: what there is to know before an answer is sent, whether it is short
-# enough to be sent as a whole, and its pieces.
-Begin = Callable[[Callable[[], duckdb.DuckDBPyConnection]], tuple[Any, bool, Iterator[bytes]]]
+# Given a maker of cursors: how many rows there are on all pages, whether the answer is short enough
+# to be sent as a whole, and its pieces.
+Begin = Callable[[Callable[[], duckdb.DuckDBPyConnection]], tuple[int, bool, Iterator[bytes]]]
 
 
 class Turns:
@@ -209,9 +210,12 @@ class Turns:
             reading = Reading(self._pool, build, begin)
             reading.release = lambda: self._slow.give(peer)
         try:
-            if await reading.is_ready(until - time.monotonic()):
-                return reading
-            raise self._late()
+            if not await reading.is_ready(until - time.monotonic()):
+                raise self._late()
+            if reading.is_whole and reading.took <= QUICK_SECONDS:
+                # Slow it was as the first one of its build, say, whose file was not in memory yet.
+                self._known.pop(request, None)
+            return reading
         except BaseException:
             await reading.end()
             raise

@@ -41,7 +41,6 @@ def serve(
 ) -> None:
     """Answer requests over HTTP from the published warehouse, until Ctrl-C."""
     try:
-        from casebook.api.front import Trust
         from casebook.api.server import serve as run_server
     except ModuleNotFoundError as error:
         raise CasebookError(
@@ -65,7 +64,8 @@ def serve(
         memory=memory,
         seconds=seconds,
         log=log,
-        trust=Trust([host, *(allowed_host or ())], trusted_proxy or ()),
+        hosts=[host, *(allowed_host or ())],
+        proxies=trusted_proxy or (),
         origins=allow_origin or (),
         started=started,
         say=lambda line: err.print(line, markup=False),

@@ -86,11 +86,10 @@ def find_key(connection: duckdb.DuckDBPyConnection, guesses: Sequence[Guess], no
     closest = max(likely, key=lambda name: different[name], default=None)
     if closest is None:
         return Key((), "no few columns tell all records apart")
-    return Key(
-        (),
-        f"{closest.declared} comes closest, with {_number(different[closest])} values in"
-        f" {_number(records)} records",
-    )
+    counted = f"{_number(different[closest])} values in {_number(records)} records"
+    if closest in able and different[closest] >= REPEATED_LEFT * records:
+        return Key((closest,), f"{counted}; of those with the same one the last counts")
+    return Key((), f"{closest.declared} comes closest, with {counted}")
 
 
 def _different(connection: duckdb.DuckDBPyConnection, guess: Guess) -> int:
