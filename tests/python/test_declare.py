@@ -14,6 +14,7 @@ import duckdb
 import pytest
 import yaml
 from casebook.draft import Declared, declare, write
+from casebook.draft.insert import NotThere, add
 from casebook.draft.kinds import (
     BOOLEAN,
     DATE,
@@ -26,7 +27,6 @@ from casebook.draft.kinds import (
     Casts,
 )
 from casebook.draft.names import name_columns, singular, snake_case
-from casebook.draft.render import NotThere, add
 from casebook.errors import CasebookError
 from casebook.load.run import load
 from casebook.settings import Settings
@@ -428,16 +428,16 @@ def test_a_sqlite_file_with_several_tables_lists_them(tiny: Settings, database: 
 
 
 def test_only_the_head_of_a_large_file_is_read(tiny: Settings, monkeypatch) -> None:
-    from casebook.draft import shorten
+    from casebook.draft import head
 
-    monkeypatch.setattr(shorten, "MOST_RECORDS", 3)
+    monkeypatch.setattr(head, "MOST_RECORDS", 3)
     whole = [{"a": n} for n in range(5)]
     for name, content in (("a.jsonl", lines(*whole)), ("b.json", json.dumps(whole).encode())):
         declared = declare(tiny, put(tiny, name, content))
         assert declared.heads[0].records == 3
         assert declared.seen == f"the first 3 records of {name}"
-    monkeypatch.setattr(shorten, "MOST_RECORDS", 20_000)
-    monkeypatch.setattr(shorten, "MOST_BYTES", 10)
+    monkeypatch.setattr(head, "MOST_RECORDS", 20_000)
+    monkeypatch.setattr(head, "MOST_BYTES", 10)
     assert guessed(tiny, *whole).heads[0].records == 2
 
 
@@ -629,19 +629,27 @@ sources:
 
 def test_what_is_added_leaves_the_rest_as_it_is() -> None:
     added = add(EXISTING, ["sources", "name=library", "tables"], "name: loans\ncolumns: []\n")
-    lines_ = [line for line in added.splitlines() if line not in EXISTING.splitlines()]
-    assert lines_ == ["      - name: loans", "        columns: []"]
-    assert [table["name"] for table in yaml.safe_load(added)["sources"][1]["tables"]] == [
-        "books",
-        "loans",
-    ]
-    vars_ = "vars:\n  # Why.\n  a: {x: 1}  # one\n"
-    assert add(vars_, ["vars", "a"], ("y", "{z: 2}")) == vars_.replace("x: 1", "x: 1, y: {z: 2}")
-    assert add(vars_, ["vars", "a"], ("x", "2")) == vars_
-    made = yaml.safe_load(add(vars_, ["vars", "b", "c"], ("y", "1")))
-    assert made == {"vars": {"a": {"x": 1}, "b": {"c": {"y": 1}}}}
-    with pytest.raises(NotThere):
-        add("a: xyz\n", ["a"], ("x", "1"))
+    before = EXISTING.index("  # The last one.")
+    new = "      - name: loans\n        columns: []\n"
+    assert added == EXISTING[:before] + new + EXISTING[before:]
+    assert add(added, ["sources", "name=library", "tables"], "name: loans\ncolumns: []\n") == added
+    one, two = "vars:\n  # Why.\n  a: {x: 1}  # one\n", "\n  # What b is.\n  b:\n    c: 2  # two\n"
+    text = f"{one}{two}\n# Models.\nmodels:\n  d:  # nothing yet\n  # Why e.\n  e: >\n    long\n"
+    for path, value, expected in (
+        (["vars", "a"], ("y", "{z: 2}"), text.replace("x: 1", "x: 1, y: {z: 2}")),
+        (["vars", "a"], ("x", "2"), text),
+        (["vars", "b"], ("y", "1"), text.replace("# two\n", "# two\n    y: 1\n")),
+        (["vars"], ("y", "1"), text.replace("# two\n", "# two\n  y: 1\n")),
+        (["vars", "f", "g"], ("y", "1"), text.replace("two\n", "two\n  f:\n    g:\n      y: 1\n")),
+        (["models", "d"], ("y", "1"), text.replace("nothing yet\n", "nothing yet\n    y: 1\n")),
+        (["models"], ("y", "1"), f"{text}  y: 1\n"),
+    ):
+        assert add(text, path, value) == expected
+        assert add(text[:-1], path, value).rstrip() == expected.rstrip()
+    assert add("a: {}\n", ["a"], ("x", "1")) == "a: {x: 1}\n"
+    for odd in ("a: xyz\n", "a: [1]\n", "- a\n", ""):
+        with pytest.raises(NotThere):
+            add(odd, ["a"], ("x", "1"))
 
 
 @pytest.mark.parametrize("text", ["a: [\n", "sources: []\n", "sources: 1\n"])
