@@ -274,7 +274,7 @@ def test_behind_a_proxy_that_is_trusted_pages_lead_to_pages_behind_it(built_mart
     """The proxy serves the API below /casebook, and passes requests on without it."""
     behind = {"x-forwarded-prefix": "/casebook/", "x-forwarded-for": "192.0.2.7"}
     asked = f"{GENRES}?genreId=16&limit=5&offset=5"
-    for options, prefix in (((), ""), (("--trusted-proxy", "127.0.0.0/8"), "/casebook")):
+    for options, prefix in (((), ""), (("--trusted-proxy", "127.0.0.1/8"), "/casebook")):
         with serving(built_marts.warehouse, *options) as server:
             client = httpx.Client(base_url=server.url, timeout=60, headers=behind)
             links = {name: link["url"] for name, link in client.get(asked).links.items()}
@@ -804,7 +804,7 @@ def test_schemathesis_finds_no_way_to_break_the_description(server, tmp_path, se
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
