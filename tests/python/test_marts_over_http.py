@@ -800,6 +800,7 @@ def test_schemathesis_finds_no_way_to_break_the_description(server, tmp_path, se
             str(Path(sys.executable).with_name("schemathesis")),
             *("--config-file", str(rules), "run", f"{server.url}/openapi.json"),
             *("--checks", "all", "--seed", str(seed), "--max-examples", "6", "--no-color"),
+            *("--request-timeout", "60"),
         ],
         cwd=tmp_path,
         capture_output=True,

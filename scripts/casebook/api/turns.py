@@ -22,7 +22,7 @@ from casebook.api.published import Build
 QUICK_TURNS, SLOW_TURNS, SLOW_TURNS_EACH = 16, 4, 3
 # Of processor time, so that a busy machine makes no answer slow; it is looked at this often.
 QUICK_SECONDS, LOOK_SECONDS = 0.05, 0.02
-# How many requests of an address may wait, and how many slow requests are known as such.
+# How many requests of an address may wait, and how many requests are known as slow or quick.
 MOST_WAITING, MOST_KNOWN = 200, 1_000
 
 
@@ -109,9 +109,9 @@ class Reading:
             self._work.result()
         return self._work.done()
 
-    def is_slow(self) -> bool:
-        """Whether its first piece, which is not there yet, has taken more than a moment."""
-        return bool(self._clock) and time.clock_gettime(self._clock) - self._began > QUICK_SECONDS
+    def has_taken(self, seconds: float) -> bool:
+        """Whether its first piece, which is not there yet, has taken more processor time."""
+        return bool(self._clock) and time.clock_gettime(self._clock) - self._began > seconds
 
     async def piece(self) -> bytes:
         """The first piece, which is all of an answer that is whole."""
@@ -164,7 +164,8 @@ class Turns:
         self._seconds = seconds
         self._quick = Lane(QUICK_TURNS, QUICK_TURNS)
         self._slow = Lane(SLOW_TURNS, SLOW_TURNS_EACH)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        # Whether a request was slow the last time.
+        self._known: OrderedDict[str, bool] = OrderedDict()
         self._pool = ThreadPoolExecutor(QUICK_TURNS + SLOW_TURNS, "casebook-read")
 
     async def read(self, build: Build, peer: str, request: str, begin: Begin) -> Reading:
@@ -181,20 +182,20 @@ class Turns:
         """
         until = time.monotonic() + self._seconds
         reading = None
-        if request not in self._known:
+        if not (was_slow := self._known.get(request)):
             await self._quick.take(peer, self._seconds)
             try:
-                if request in self._known:  # The same was slow while this one waited.
+                if self._known.get(request):  # The same was slow while this one waited.
                     raise BusyError
                 reading = Reading(self._pool, build, begin)
-                while not await reading.is_ready(LOOK_SECONDS) and not reading.is_slow():
+                # What was quick once is given more: a busy machine takes longer for the same.
+                most = QUICK_SECONDS if was_slow is None else 10 * QUICK_SECONDS
+                while not await reading.is_ready(LOOK_SECONDS) and not reading.has_taken(most):
                     if time.monotonic() > until:
                         raise self._late()
+                self._learn(request, is_slow=not reading.is_whole)
                 if reading.is_whole:
                     return reading
-                self._known[request] = None
-                if len(self._known) > MOST_KNOWN:
-                    self._known.popitem(last=False)
                 await self._slow.take(peer, 0)
                 reading.release = lambda: self._slow.give(peer)
             except BaseException as error:
@@ -212,13 +213,17 @@ class Turns:
         try:
             if not await reading.is_ready(until - time.monotonic()):
                 raise self._late()
-            if reading.is_whole and reading.took <= QUICK_SECONDS:
-                # Slow it was as the first one of its build, say, whose file was not in memory yet.
-                self._known.pop(request, None)
+            # The first one of a build may be slow, as the file is not in memory yet.
+            self._learn(request, is_slow=not reading.is_whole or reading.took > QUICK_SECONDS)
             return reading
         except BaseException:
             await reading.end()
             raise
+
+    def _learn(self, request: str, *, is_slow: bool) -> None:
+        self._known[request] = is_slow
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
 
     def _late(self) -> BusyError:
         return BusyError(f"the answer took longer than {self._seconds:g} seconds")
