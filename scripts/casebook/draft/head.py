@@ -127,21 +127,20 @@ def _cut(
         with open_text(path, compression) as text, file.open("wb") as target:
             shutil.copyfileobj(text, target)
         return True, []
-    if form in ("json_array", "json_objects"):
-        with open_utf8(path, compression) as text:
+    is_array = form in ("json_array", "json_objects")
+    pieces: Iterator[bytes]
+    with open_utf8(path, compression) as text:
+        if is_array:
             pieces = (element.raw for element in elements(text) if not element.code)
-            taken = list(_first(pieces))
-            whole = next(pieces, None) is None
-        file.write_bytes(b"[\n" + b",\n".join(taken) + b"\n]\n")
-    else:
-        with open_text(path, compression) as text:
-            taken = list(_first(iter(lambda: text.readline(MAX_RECORD_BYTES), b"")))
-            whole = not text.read(1)
-        file.write_bytes(b"".join(taken))
+        else:
+            pieces = iter(lambda: text.readline(MAX_RECORD_BYTES), b"")
+        taken = list(_first(pieces))
+        whole = next(pieces, None) is None
+    file.write_bytes(b"[\n" + b",\n".join(taken) + b"\n]\n" if is_array else b"".join(taken))
     order: dict[str, None] = {}
-    for text_ in taken if form != "delimited" else ():
+    for piece in taken if form != "delimited" else ():
         with suppress(ValueError, RecursionError):
-            record = json.loads(text_)
+            record = json.loads(piece)
             order |= dict.fromkeys(record) if isinstance(record, dict) else {}
     return whole, list(order)
 
