@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from casebook.readers.archives import open_utf8
-from casebook.readers.split import Splitter
+from casebook.readers.split import SMALL_BLOCK, Splitter
 
 DELIMITERS = (",", ";", "\t", "|")
 HEAD_BYTES = 1 << 20
@@ -114,6 +114,8 @@ def split_fields(raw: bytes, delimiter: str) -> tuple[str, ...]:
     field = re.compile(rb'%b("(?:[^"]++|"")*+"|(?!")[^%b]*+)' % (mark, mark))
     fields, at = [], 0
     whole = delimiter.encode() + raw
+    if b'"' not in raw:
+        fields, at = raw.split(delimiter.encode()), len(whole)
     while at < len(whole):
         found = field.match(whole, at)
         if found is None or whole[found.end() : found.end() + 1] not in (b"", delimiter.encode()):
@@ -131,9 +133,9 @@ def _first_records(
     """The fields of the first records, the header's without blanks around them, and their lines."""
     records: list[tuple[tuple[str, ...], int]] = []
     line = 1
-    for piece in Splitter(delimiter, line_end).split(io.BytesIO(head)):
+    for piece in Splitter(delimiter, line_end).split(io.BytesIO(head), SMALL_BLOCK):
         raws = [piece.raw] if piece.lines else piece.raw.split(b"\n")[:-1]
-        for raw in islice(raws, _SAMPLE_RECORDS + 1):
+        for raw in islice(raws, _SAMPLE_RECORDS + 1 - len(records)):
             if raw:
                 fields = split_fields(raw, delimiter)
                 records.append((fields if records else tuple(map(str.strip, fields)), line))
