@@ -143,7 +143,8 @@ def _add_handlers(app: FastAPI, unavailable: CasebookError | None, index: dict[s
     async def http(request: Request, error: HTTPException) -> Response:
         if unavailable and error.status_code in (404, 503):
             # Nobody knows which addresses there will be.
-            return await not_there(request, unavailable)
+            answered: Response = await not_there(request, unavailable)
+            return answered
         if error.status_code == 404:
             return failed(404, f"there is no such address; there are {', '.join(index)}")
         if error.status_code == 405:

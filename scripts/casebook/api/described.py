@@ -76,9 +76,12 @@ WRONG = {
     503: "Nothing that could answer is published, or it would take too long, or too much memory.",
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Error, "description": about, "headers": HEADERS}
-    for status, about in WRONG.items()
-} | {304: {"description": "The client has this answer already.", "headers": CACHED}}
+    304: {"description": "The client has this answer already.", "headers": CACHED},
+    **{
+        status: {"model": Error, "description": about, "headers": HEADERS}
+        for status, about in WRONG.items()
+    },
+}
 
 
 def operation(endpoint: Endpoint, columns: tuple[Column, ...], method: str) -> dict[str, Any]:

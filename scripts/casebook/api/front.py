@@ -46,7 +46,7 @@ class Front:
         if (scope["client"] or ("",))[0] in self._proxied.trusted_hosts:
             sent = Headers(scope=scope).get("x-forwarded-prefix", "").rstrip("/")
             prefix = sent if PREFIX.fullmatch(sent) else ""
-        seen = scope | {"root_path": prefix, "path": prefix + scope["path"]}
+        seen = {**scope, "root_path": prefix, "path": prefix + scope["path"]}
         await self._proxied(seen, receive, send)  # type: ignore[arg-type]
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

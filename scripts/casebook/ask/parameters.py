@@ -93,12 +93,12 @@ class Parameter(Part):
                 number = Annotated[Decimal, limits, _spelled(r"\d+(\.\d+)?", Decimal)]
                 wanted = f"from {self.least} to {self.most} with {self.places} decimals at most"
                 return Annotated[number, WithJsonSchema(schema)], f"a number {wanted}{such}"
-        least, most = (1, 9999) if self.kind == "year" else (self.least, self.most)
-        whole = Annotated[int, Field(ge=least, le=most), _spelled(r"-?\d+", _whole_number)]
+        least, limit = (1, 9999) if self.kind == "year" else (self.least, self.most)
+        whole = Annotated[int, Field(ge=least, le=limit), _spelled(r"-?\d+", _whole_number)]
         if self.kind == "year":
             return whole, f"a year from 1 to 9999{such}"
-        wanted = "of 64 bits" if least < -LARGEST else f"from {least} to {most}"
-        if most is None:
+        wanted = "of 64 bits" if least < -LARGEST else f"from {least} to {limit}"
+        if limit is None:
             wanted = f"{least} or more"
         return whole, f"a whole number, {wanted}{such}"
 

@@ -182,10 +182,10 @@ def trace(connection: duckdb.DuckDBPyConnection, table: str, key: Sequence[str])
     origins = []
     for row in rows:
         place = row["source_file"], row["source_record"]
-        source, raw_table, form = connection.execute(
+        ((source, raw_table, form),) = connection.execute(
             "select source_name, table_name, format from audit.loaded_files where source_file = ?",
             [place[0]],
-        ).fetchone()
+        ).fetchall()
         raw = f"{quote_name(f'raw_{source}')}.{quote_name(raw_table)}"
         where = "_source_file = ? and _source_record = ?"
         try:

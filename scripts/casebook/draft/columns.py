@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from casebook.draft.kinds import (
     BOOLEAN,
@@ -32,8 +32,9 @@ SELDOM = 0.1
 _MOST_PLACES = 20
 _LITERALS_LOOKED_AT = 1000
 _ZONED = "times with a zone"
+_ZEROS = "numbers with zeros in front, which a number would lose"
 _SPELLED_OTHERWISE = {
-    "numbers with zeros in front, which a number would lose": r"\s*[+-]?0[0-9]+\s*",
+    _ZEROS: r"\s*[+-]?0[0-9]+\s*",
     _ZONED: (
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?\s?"
         r"(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
@@ -160,11 +161,12 @@ def _count(connection: duckdb.DuckDBPyConnection, column: str, casts: Casts) -> 
         """
     ).fetchone()
     assert row is not None
-    casting, otherwise = row[12 : 12 + len(CASTS)], row[12 + len(CASTS) :]
-    fitting = dict(zip(CASTS, casting, strict=True))
-    if otherwise[0]:  # Zeros in front.
+    counted: list[Any] = list(row)
+    otherwise = dict(zip(_SPELLED_OTHERWISE, counted[12 + len(CASTS) :], strict=True))
+    fitting = dict(zip(CASTS, counted[12:], strict=False))
+    if otherwise[_ZEROS]:
         fitting[INTEGER] = fitting[DECIMAL] = 0
-    return _Counts(*row[:12], fitting, dict(zip(_SPELLED_OTHERWISE, otherwise, strict=True)))
+    return _Counts(*counted[:12], fitting=fitting, spelled=otherwise)
 
 
 def _are(column: str, pattern: str) -> str:
@@ -190,7 +192,8 @@ def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> G
     kind, remark = _kind(counts, casts)
     remarks += [remark] if remark else []
     places = min(max(counts.places, 2), _MOST_PLACES)
-    size, fitting = (), counts.fitting.get(kind, values)
+    size: tuple[int, ...] = ()
+    fitting = counts.fitting.get(kind, values)
     if kind is DECIMAL:
         remarks.append(f"at most {places} decimals were seen")
         size = (18 if counts.digits + places <= 16 else 38, places)

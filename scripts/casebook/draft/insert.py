@@ -62,7 +62,7 @@ def add(text: str, path: Sequence[str], value: str | tuple[str, str]) -> str:
     return _behind(text, _end(node), node.start_mark.column, lines)
 
 
-def _end(node: yaml.Node) -> int:
+def _end(node: Any) -> int:  # noqa: ANN401
     """Where the content of a node ends; what the parser calls its end is where the next begins."""
     if isinstance(node, yaml.ScalarNode) or node.flow_style or not node.value:
         return int(node.end_mark.index)
