@@ -104,6 +104,8 @@ class _Counts:
     """What was counted in a column.
 
     Attributes:
+        fitting: values that cast to each type.
+        spelled: values of each spelling that no type has.
         records: all records.
         values: those that have the column.
         different: different values.
@@ -116,10 +118,10 @@ class _Counts:
         literals: values that may be Python's lists and dictionaries, and are no JSON.
         codes: values of letters and digits that are no numbers.
         code: the first of these.
-        fitting: values that cast to each type.
-        spelled: values of each spelling that no type has.
     """
 
+    fitting: dict[Kind, int]
+    spelled: dict[str, int]
     records: int
     values: int
     different: int
@@ -132,8 +134,6 @@ class _Counts:
     literals: list[str]
     codes: int
     code: str
-    fitting: dict[Kind, int]
-    spelled: dict[str, int]
 
 
 def _count(connection: duckdb.DuckDBPyConnection, column: str, casts: Casts) -> _Counts:
@@ -166,7 +166,7 @@ def _count(connection: duckdb.DuckDBPyConnection, column: str, casts: Casts) -> 
     fitting = dict(zip(CASTS, counted[12:], strict=False))
     if otherwise[_ZEROS]:
         fitting[INTEGER] = fitting[DECIMAL] = 0
-    return _Counts(*counted[:12], fitting=fitting, spelled=otherwise)
+    return _Counts(fitting, otherwise, *counted[:12])
 
 
 def _are(column: str, pattern: str) -> str:
