@@ -755,7 +755,7 @@ def tables(draw: st.DrawFn, line_ends: tuple[str, ...] = ("\n", "\r\n", "mixed")
     return Written(header, delimiter, rows, records, content, name)
 
 
-@settings(UNHURRIED, max_examples=30)
+@settings(UNHURRIED, max_examples=60)
 @given(table=tables())
 def test_any_table_in_any_dialect_lands_as_it_was_written(table: Written) -> None:
     places = [
@@ -796,7 +796,7 @@ def damaged(draw: st.DrawFn) -> tuple[Written, bytes, set[int]]:
     return table, line_end.join([header, *records, b""]), hurt
 
 
-@settings(UNHURRIED, max_examples=30)
+@settings(UNHURRIED, max_examples=60)
 @given(damaged())
 def test_any_damage_is_quarantined_and_nothing_else(case: tuple[Written, bytes, set[int]]) -> None:
     table, content, hurt = case
@@ -811,7 +811,7 @@ def test_any_damage_is_quarantined_and_nothing_else(case: tuple[Written, bytes, 
         ]
         swallowed = b"\n".join(r.raw for r in found if r.reason or b"\n" in r.raw)
         assert all(record.split(b"\n")[0].rstrip(b"\r") in swallowed for record in open_quotes)
-        if b'"' not in content and not shop.entry("a.csv").layout.get("has_extra"):
+        if b'"' not in content:
             assert not open_quotes
 
 
@@ -820,7 +820,7 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(UNHURRIED, max_examples=40)
+@settings(UNHURRIED, max_examples=80)
 @given(st.lists(TOKENS, max_size=25), st.sampled_from([b"Id,Note", b"z,Id,Note", b"Id,z"]))
 def test_any_bytes_land_by_the_rules(tokens: list[bytes], header: bytes) -> None:
     with TemporaryDirectory() as folder:

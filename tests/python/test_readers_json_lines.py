@@ -396,7 +396,7 @@ def by_value(landed: list[tuple], records: list[dict]) -> list[list[object]]:
     ]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=60)
 @given(records=st.lists(RECORDS, min_size=1, max_size=8), ascii=st.booleans())
 def test_clean_records_land_the_same_on_both_paths(records: list[dict], ascii: bool) -> None:
     text = [json.dumps(record, ensure_ascii=ascii).encode() for record in records]
@@ -424,7 +424,7 @@ def is_good(line: bytes) -> bool:
     return isinstance(value, dict)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=80)
 @given(
     st.lists(
         RECORDS.map(lambda record: json.dumps(record).encode())

@@ -122,6 +122,7 @@ class Reader:
 
     Attributes:
         format: its name in the ledger.
+        looks: what its files look like, a word of `looks_like`.
         read: reads one file; raises `Refused` where it cannot be read as a whole.
         texts: the number and the bytes of each record of a file, in order, good or bad.
         again: reads records by themselves, without their file: lands those that can be read, each
@@ -132,6 +133,7 @@ class Reader:
     """
 
     format: str
+    looks: str
     read: Callable[[Raw, Workspace], Reading]
     texts: Callable[[Raw], Iterator[tuple[int, bytes]]]
     again: Callable[[Table, Workspace, dict[str, Any], Sequence[Text]], int]

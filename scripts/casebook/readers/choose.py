@@ -15,9 +15,9 @@ from casebook.readers import (
     workbook,
     xml_rows,
 )
-from casebook.readers.archives import COMPRESSIONS, UNREADABLE, open_utf8, refused
-from casebook.readers.base import Reader
-from casebook.readers.json_split import is_printed
+from casebook.readers.archives import COMPRESSIONS, UNREADABLE, looks_like, open_utf8, refused
+from casebook.readers.base import Raw, Reader, Reading, Workspace
+from casebook.readers.json_split import are_objects
 
 if TYPE_CHECKING:
     from casebook.sources import Table
@@ -60,6 +60,30 @@ def find_reader(path: Path, table: Table | None = None) -> tuple[Reader, str | N
     return reader, compression
 
 
+def read(reader: Reader, raw: Raw, workspace: Workspace) -> Reading:
+    """Land a file by its reader; a refusal says which other format it looks like.
+
+    Raises:
+        Refused: as `Reader.read`; also if none of its records can be read, and it looks like
+            another format.
+    """
+    try:
+        reading = reader.read(raw, workspace)
+    except Refused as refusal:
+        if other := _other_format(reader, raw):
+            cause = refusal.__cause__ or refusal
+            raise Refused(f"it looks like {other}, and {refusal}") from cause
+        raise
+    if reading.records and not reading.landed and (other := _other_format(reader, raw)):
+        raise Refused(f"none of its {reading.records:,} records can be read; it looks like {other}")
+    return reading
+
+
+def _other_format(reader: Reader, raw: Raw) -> str | None:
+    found = None if raw.table.encoding else looks_like(raw.path, raw.compression)
+    return None if found in (reader.looks, "UTF-16 text") else found
+
+
 def reader_of(name: str) -> Reader:
     """The reader of a format, by its name in the ledger.
 
@@ -83,6 +107,6 @@ def _reader_of_json(path: Path, compression: str | None, table: Table | None) ->
     if start == b"[":
         return json_array.READER
     is_wrapped = table is not None and table.records_at is not None
-    if start == b"{" and (is_wrapped or is_printed(head)):
+    if start == b"{" and (is_wrapped or are_objects(head)):
         return json_array.OBJECTS
     return json_lines.READER

@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from casebook.errors import Refused
-from casebook.readers.archives import looks_like, open_utf8
+from casebook.readers.archives import open_utf8
 from casebook.readers.base import Raw, Reader, Reading, Text, Workspace
 from casebook.readers.columns import Columns, check_columns, match_columns, shorten
 from casebook.readers.delimited_count import DelimitedCounter
@@ -41,13 +41,7 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     source = prepare(raw, workspace, DelimitedCounter)
     with source.open() as text:
         head = text.read(HEAD_BYTES)
-    try:
-        header, columns = _header(raw.table, head)
-    except Refused as refusal:
-        found = looks_like(raw.path, raw.compression)
-        if found in (None, "delimited text", "UTF-16 text"):
-            raise
-        raise Refused(f"it looks like {found}, and {refusal}") from refusal
+    header, columns = _header(raw.table, head)
     if source.size >= LARGE_FILE or _count_plain(source, header) is not None:
         landed = land_at_once(raw.table, workspace, source, header, columns)
         if landed is not None and landed == _count_plain(source, header):
@@ -220,4 +214,4 @@ def land_again(
     return landed
 
 
-READER = Reader("delimited", read, texts, land_again, DelimitedCounter)
+READER = Reader("delimited", "delimited text", read, texts, land_again, DelimitedCounter)

@@ -16,6 +16,8 @@ from casebook.readers.split import Splitter
 DELIMITERS = (",", ";", "\t", "|")
 HEAD_BYTES = 1 << 20
 _SAMPLE_RECORDS = 1000
+# Rows end in a delimiter more where, of so many, not one has as many fields as the header.
+_EXTRA_TO_EXACT = 9
 _SEP_LINE = re.compile(rb'"?sep=(.)"?\r*[\n\r]+', re.IGNORECASE)
 
 
@@ -88,7 +90,8 @@ def find_header(
         names, first_line = records[0]
         fields = [len(values) for values, _ in records[1:]]
         extra = sum(len(v) == len(names) + 1 and not v[-1] for v, _ in records[1:])
-        has_extra = 2 * extra >= len(records) > 1
+        is_usual = extra > _EXTRA_TO_EXACT * fields.count(len(names))
+        has_extra = is_usual and 2 * extra >= len(records)
         names = (*names, "") if has_extra else names
         good = fields.count(len(names))
         known = count_known(names) if count_known else 0

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from casebook.readers.archives import open_utf8
 from casebook.readers.base import Raw, Reader, Reading, Workspace
+from casebook.readers.count import JsonCounter
 from casebook.readers.json_fast import land_at_once
 from casebook.readers.json_rows import land_again, land_rows
 from casebook.readers.json_split import elements
 from casebook.readers.rows import Spool
-from casebook.readers.text import Source, check_looks, notes_on_encoding, prepare
+from casebook.readers.text import Source, notes_on_encoding, prepare
 
 
 def read(raw: Raw, workspace: Workspace) -> Reading:
@@ -23,7 +24,7 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     Raises:
         Refused: if no record has a required column, or a record is too long.
     """
-    source = prepare(raw, workspace)
+    source = prepare(raw, workspace, JsonCounter)
     fast = land_at_once(raw.table, workspace, source, "array")
     if fast is not None and source.counter().last_byte == b"]":
         landed, ignored = fast
@@ -47,7 +48,6 @@ def _read_elements(raw: Raw, workspace: Workspace, source: Source) -> Reading:
             spool.add(content, code, message, 1, (number, line))
     records, landed, ignored = land_rows(raw.table, workspace, spool.rows())
     assert records == spool.count
-    check_looks(raw, "JSON", records, landed)
     notes = notes_on_encoding(raw.table, spool.bad_bytes)
     spool.path.unlink()
     return Reading(records, landed, ignored, notes=notes)
@@ -60,5 +60,5 @@ def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
             yield element.number, element.raw
 
 
-READER = Reader("json_array", read, texts, land_again)
-OBJECTS = Reader("json_objects", read_objects, texts, land_again)
+READER = Reader("json_array", "JSON", read, texts, land_again, JsonCounter)
+OBJECTS = Reader("json_objects", "JSON", read_objects, texts, land_again, JsonCounter)

@@ -68,6 +68,8 @@ def land_at_once(
         ).fetchone()
         if source.size >= SMALL_FILE and not _has_value_each(table, workspace):
             return None
+        if source.counter().has_long_decimals:
+            return None
         return (row[0] if row else 0), columns.ignored
     except duckdb.Error:
         return None

@@ -8,6 +8,7 @@ from itertools import count
 from casebook.errors import Refused
 from casebook.readers.archives import open_utf8
 from casebook.readers.base import Raw, Reader, Reading, Workspace
+from casebook.readers.count import JsonCounter
 from casebook.readers.json_fast import land_at_once
 from casebook.readers.json_rows import land_again, land_rows
 from casebook.readers.rows import Rows, Spool, direct_rows
@@ -15,7 +16,6 @@ from casebook.readers.split import Splitter
 from casebook.readers.text import (
     Source,
     check_lines,
-    check_looks,
     line_end_of,
     notes_on_encoding,
     prepare,
@@ -35,7 +35,7 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     """
     import duckdb
 
-    source = prepare(raw, workspace)
+    source = prepare(raw, workspace, JsonCounter)
     fast = land_at_once(raw.table, workspace, source, "newline_delimited")
     if fast is not None:
         landed, ignored = fast
@@ -66,7 +66,6 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
 
 def _read_rows(raw: Raw, workspace: Workspace, rows: Rows) -> Reading:
     records, landed, ignored = land_rows(raw.table, workspace, rows)
-    check_looks(raw, "JSON", records, landed)
     return Reading(records, landed, ignored)
 
 
@@ -95,4 +94,4 @@ def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
                     yield next(number), line
 
 
-READER = Reader("json_lines", read, texts, land_again)
+READER = Reader("json_lines", "JSON", read, texts, land_again, JsonCounter)

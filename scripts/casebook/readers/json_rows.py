@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from casebook.readers.base import Text, Workspace
 from casebook.readers.columns import Columns, check_columns, match_columns
+from casebook.readers.count import LONG_DECIMAL
 from casebook.readers.rows import Rows, Spool, check_landed, copy_rows
 from casebook.sql import quote_text
 
@@ -21,6 +22,29 @@ _IS_GOOD = f"""(
     and case when starts_with(body, '{{') then true else trim(body, {_BLANKS})[1] = '{{' end
 )"""
 _MOST_KEYS = 10_000
+# DuckDB reads decimals as doubles. One of more digits becomes a text with this mark, which is no
+# character, before it, and is itself again when it lands.
+_DECIMAL = "\ufdd0"
+_EXACT = rf"""
+    case
+        when regexp_matches(body, '{LONG_DECIMAL}') then regexp_replace(
+            replace(
+                regexp_replace(
+                    body,
+                    '("(?:[^"\\]|\\.)*")|(-?(?:{LONG_DECIMAL})(?:[eE][+-]?[0-9]+)?)',
+                    '\1' || chr(1) || '\2' || chr(1),
+                    'g'
+                ),
+                chr(1) || chr(1),
+                ''
+            ),
+            '\x01([^\x01]*)\x01',
+            '"{_DECIMAL}\1"',
+            'g'
+        )
+        else body
+    end
+"""
 _CODE = """
     case
         when code is not null then code
@@ -59,7 +83,7 @@ def land_rows(
         Refused: if there are objects, and none of them has a required column.
     """
     source = _trimmed(rows.numbered(_IS_BLANK))
-    good = f"(select * from {source} where {_IS_GOOD})"
+    good = f"(select * replace ({_EXACT} as body) from {source} where {_IS_GOOD})"
     keys, records, objects, repeats = _look(workspace, source)
     columns = match_columns(table, keys)
     if is_file and objects:
@@ -70,6 +94,7 @@ def land_rows(
         spelled = [keys[place] for place in columns.read]
         wanted = _last_of_repeated(good, columns, keys, spelled)
         values = [(f"v{place}", name) for place, name in enumerate(columns.places)]
+    values = [(_as_written(value), name) for value, name in values]
     landed = copy_rows(workspace, wanted, values, "n", rows.row_group)
     check_landed(landed, objects)
     if records > objects:
@@ -137,6 +162,12 @@ def _values(columns: Columns, keys: Sequence[str]) -> list[tuple[str, str]]:
             value = "null::varchar"
         values.append((value, name))
     return values
+
+
+def _as_written(value: str) -> str:
+    """SQL for a value, without the marks of its decimals."""
+    plain = rf"""regexp_replace({value}, '"?{_DECIMAL}(-?[0-9.eE+-]+)"?', '\1', 'g')"""
+    return f"case when contains({value}, '{_DECIMAL}') then {plain} else {value} end"
 
 
 def _pointer(key: str) -> str:

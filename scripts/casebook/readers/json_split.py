@@ -5,6 +5,7 @@ Elements are told apart by their brackets and strings; whether one is JSON is fo
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -29,7 +30,6 @@ def _nested(depth: int) -> bytes:
 _VALUE = rb"(?:%b|%b)" % (_STRING, _nested(_DEPTH))
 _ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b)*+)(,|(?=\]))' % _VALUE)
 _OBJECT = re.compile(rb"(?=\{)(?:%b)" % _nested(_DEPTH))
-_WHOLE = re.compile(_VALUE)
 _MEMBER = re.compile(rb"[ \t\r\n]*(%b)[ \t\r\n]*:[ \t\r\n]*" % _STRING)
 _SKIPPED = re.compile(rb'(?:[^"{}\[\],]++|%b)*+[ \t\r\n]*(,|(?=\}))' % _VALUE)
 _TOKEN = re.compile(rb'%b|[{}\[\],"]' % _STRING)
@@ -62,42 +62,46 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
 
     Args:
         file: the text, without a byte order mark.
-        records_at: the member of the one object in the file that holds the array, names of nested
-            ones joined by dots; None where it is not in an object.
+        records_at: the member of each object in the file that holds an array, names of nested
+            ones joined by dots; None where arrays are not in objects.
 
     Raises:
         Refused: if an element is too long, or there is no such member.
     """
     text = Text(file)
-    first = text.next()
-    if records_at and first == b"{":
-        _go_to(text, records_at.split("."))
-        yield from _array(text, is_all=False)
-    elif first == b"[":
-        yield from _array(text)
-    else:
+    opening, path = text.next(), records_at.split(".") if records_at else []
+    if opening != b"[" and not (path and opening == b"{"):
         yield from _objects(text)
+        return
+    number, code, is_more = 0, None, True
+    while is_more:
+        depth = _go_to(text, path) if opening == b"{" else 0
+        for element in _array(text, number):
+            yield element
+            number, code = element.number, element.code
+        if not code and not _leave(text, depth):
+            code, message = "broken_array", "the object that holds the array is not closed with }"
+            yield Element(number + 1, text.line, b"", code, message)
+        is_more = not code and depth > 0 and text.next() == opening
+    if not code and text.next():
+        message = f"text after the closing {']' if opening == b'[' else '}'}"
+        yield Element(number + 1, text.line, text.rest(), "broken_array", message)
 
 
-def _array(text: Text, is_all: bool = True) -> Iterator[Element]:
+def _array(text: Text, number: int) -> Iterator[Element]:
+    """The elements of an array, which reading stands at, after so many."""
     text.at += 1
-    number = 0
     while True:
         for element in _whole_elements(text, number):
             yield element
             number = element.number
         first = text.next()
-        number += 1
         if first == b"]":
             text.at += 1
-            if is_all and text.next():
-                message = "text after the array's closing ]"
-                yield Element(number, text.line, text.rest(), "broken_array", message)
             return
         if first and text.needs_more():
-            number -= 1
             continue
-        line = text.line
+        number, line = number + 1, text.line
         if not first:
             yield Element(number, line, b"", "broken_array", "the array is not closed with ]")
             return
@@ -165,7 +169,7 @@ def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
     while (end := _end_by_brackets(text, text.buffer.find(sibling, text.at + 1), comma)) is None:
         if not text.more():
             rest = text.rest()
-            return rest, "" if _WHOLE.fullmatch(rest) else "the array is not closed with ]"
+            return rest, "" if _is_json(rest) else "the array is not closed with ]"
     if end == BROKEN:
         end = text.look_ahead(text.at, lambda to: _end_by_brackets(text, to, comma) or BROKEN)
     if end != BROKEN:
@@ -174,6 +178,14 @@ def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
         if not text.more():
             return text.rest(), "nothing after it in the array can be told apart"
     return text.take(end).removesuffix(comma), ""
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
@@ -212,8 +224,8 @@ def _end_of_element(buffer: bytes, at: int, to: int) -> int:
     return found.end() if found else BROKEN
 
 
-def _go_to(text: Text, path: list[str]) -> None:
-    """Go to the array that a path of members leads to.
+def _go_to(text: Text, path: list[str]) -> int:
+    """Go to the array that a path of members leads to; returns how many objects it is in.
 
     Raises:
         Refused: if it leads to none.
@@ -238,9 +250,27 @@ def _go_to(text: Text, path: list[str]) -> None:
                 f"it has no member {'.'.join(path)} that holds the records; it has:"
                 f" {', '.join(seen) or 'none'}"
             )
+    return len(path)
 
 
-def is_printed(head: bytes) -> bool:
-    """Whether a text begins with an object that is printed over several lines."""
-    found = _OBJECT.match(head.lstrip(BLANKS))
-    return found is not None and b"\n" in found.group() and b":" in found.group()
+def _leave(text: Text, depth: int) -> bool:
+    """Go to the end of the objects around a place; False if the text ends before."""
+    while depth:
+        found = _TOKEN.search(text.buffer, text.at)
+        if found is None or found.group() == b'"':
+            text.at = found.start() if found else len(text.buffer)
+            if not text.more():
+                return False
+        else:
+            depth += (found.group() in b"{[") - (found.group() in b"]}")
+            text.at = found.end()
+    return True
+
+
+def are_objects(head: bytes) -> bool:
+    """Whether a text begins with an object over several lines, or with several in one line."""
+    head = head.lstrip(BLANKS)
+    found = _OBJECT.match(head)
+    if found is None or b":" not in found.group():
+        return False
+    return b"\n" in found.group() or head[found.end() :].lstrip(b" \t").startswith(b"{")

@@ -297,4 +297,4 @@ def _is_bad(places: Sequence[int]) -> str:
     return f"({' or '.join(tests)})"
 
 
-READER = Reader("parquet", read, texts, land_again, NoText)
+READER = Reader("parquet", "Parquet", read, texts, land_again, NoText)

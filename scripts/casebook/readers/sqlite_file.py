@@ -194,4 +194,4 @@ def _check(path: Path) -> None:
             )
 
 
-READER = Reader("sqlite", read, texts, land_again, NoText)
+READER = Reader("sqlite", "an SQLite database", read, texts, land_again, NoText)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from casebook.errors import Refused
-from casebook.readers.archives import CHUNK, looks_like, needs_decoding, open_utf8
+from casebook.readers.archives import CHUNK, needs_decoding, open_utf8
 from casebook.readers.base import MAX_RECORD_BYTES, Raw, Workspace
 from casebook.readers.count import Counter
 from casebook.readers.split import Splitter, too_long
@@ -94,24 +94,6 @@ def spool_records(text: BinaryIO, splitter: Splitter, spool: Spool) -> int:
             spool.add_lines(piece.raw)
             lines += piece.raw.count(b"\n")
     return lines
-
-
-def check_looks(raw: Raw, expected: str, records: int, landed: int) -> None:
-    """Refuse a file of which nothing can be read, and which looks like another format.
-
-    Args:
-        raw: the file.
-        expected: what it should look like, a word of `looks_like`.
-        records: records in it.
-        landed: those that can be read.
-
-    Raises:
-        Refused: with what it looks like.
-    """
-    if records and not landed:
-        found = looks_like(raw.path, raw.compression)
-        if found not in (None, expected, "UTF-16 text"):
-            raise Refused(f"none of its {records:,} records can be read; it looks like {found}")
 
 
 def notes_on_encoding(table: Table, sample: bytes) -> list[str]:

@@ -141,4 +141,4 @@ def _text(value: object) -> str | None:
     return str(value)
 
 
-READER = Reader("xlsx", read, texts, land_again, NoText)
+READER = Reader("xlsx", "a ZIP archive or a workbook", read, texts, land_again, NoText)

@@ -87,4 +87,4 @@ def _rows(file: BinaryIO, is_utf8: bool) -> Iterator[tuple[int, int, bytes]]:
         yield number, line, json.dumps(attributes, ensure_ascii=False).encode()
 
 
-READER = Reader("xml", read, texts, land_again, NoText)
+READER = Reader("xml", "XML", read, texts, land_again, NoText)
