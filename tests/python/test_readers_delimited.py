@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 import duckdb
 import pytest
 from casebook.lake.quarantine import Quarantine
-from casebook.readers import delimited, delimited_rows
+from casebook.readers import delimited
 from casebook.readers import split as split_module
 from casebook.readers.base import Raw, Text, Workspace
 from casebook.readers.delimited_count import DelimitedCounter
@@ -44,7 +44,6 @@ def shop(tmp_path: Path) -> Workshop:
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is treated as a large one: DuckDB reads it before it is known to be clean."""
     monkeypatch.setattr(delimited, "LARGE_FILE", 0)
-    monkeypatch.setattr(delimited_rows, "LARGE_FILE", 0)
 
 
 def first_column_only(shop: Workshop, name: str) -> list[str | None]:
@@ -535,7 +534,7 @@ def test_the_first_quoted_line_end_is_not_taken_for_that_of_all_lines(shop: Work
 def test_a_large_file_lands_at_once_and_equal_to_its_parts(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delimited_rows, "_ROWS", 4096)
+    monkeypatch.setattr(delimited, "ROW_GROUP", 4096)
     rows = [
         b'%d,"%b, ""x""\r\n%b",%b\n' % (n, b"y" * (n % 700), b"\n" * (n % 3), b"z " * (n % 9))
         for n in range(30_000)

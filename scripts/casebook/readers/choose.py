@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from casebook.errors import Refused
 from casebook.readers import (
     delimited,
-    json_array,
-    json_lines,
+    json_files,
     parquet_file,
     sqlite_file,
     workbook,
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from casebook.sources import Table
 
 READERS = {
-    **dict.fromkeys((".jsonl", ".ndjson", ".json"), json_lines.READER),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), json_files.LINES),
     **dict.fromkeys((".csv", ".tsv", ".txt"), delimited.READER),
     ".parquet": parquet_file.READER,
     ".xml": xml_rows.READER,
@@ -31,7 +30,7 @@ READERS = {
     **dict.fromkeys(sqlite_file.EXTENSIONS, sqlite_file.READER),
 }
 NOT_IN_ARCHIVES = (parquet_file.READER, sqlite_file.READER, workbook.READER)
-FORMATS = {r.format: r for r in (*READERS.values(), json_array.READER, json_array.OBJECTS)}
+FORMATS = {r.format: r for r in (*READERS.values(), json_files.ARRAY, json_files.OBJECTS)}
 _HEAD_BYTES = 1 << 20
 
 
@@ -74,8 +73,11 @@ def read(reader: Reader, raw: Raw, workspace: Workspace) -> Reading:
             cause = refusal.__cause__ or refusal
             raise Refused(f"it looks like {other}, and {refusal}") from cause
         raise
-    if reading.records and not reading.landed and (other := _other_format(reader, raw)):
-        raise Refused(f"none of its {reading.records:,} records can be read; it looks like {other}")
+    has_known_header = "header" in reading.layout
+    if reading.records and not reading.landed and not has_known_header:
+        if other := _other_format(reader, raw):
+            count = f"none of its {reading.records:,} records can be read"
+            raise Refused(f"{count}; it looks like {other}")
     return reading
 
 
@@ -105,8 +107,8 @@ def _reader_of_json(path: Path, compression: str | None, table: Table | None) ->
         raise refused(error) from error
     start = head.lstrip()[:1]
     if start == b"[":
-        return json_array.READER
+        return json_files.ARRAY
     is_wrapped = table is not None and table.records_at is not None
     if start == b"{" and (is_wrapped or are_objects(head)):
-        return json_array.OBJECTS
-    return json_lines.READER
+        return json_files.OBJECTS
+    return json_files.LINES

@@ -5,14 +5,18 @@ from __future__ import annotations
 import codecs
 import re
 
-# Of 18 digits and more, 5 stand behind the point, or 14 before it: quicker to find than the whole.
-_DIGITS = bytes.maketrans(b"123456789", b"000000000")
-_LONG_FRACTION, _LONG_WHOLE = b".00000", b"00000000000000."
-# A decimal of more significant digits than a double keeps, for Python and SQL alike.
+# A decimal of more significant digits than a double keeps, as SQL finds it.
 LONG_DECIMAL = "0[.]0*[1-9][0-9]{17,}|[1-9][0-9]{16,}[.][0-9]+|" + "|".join(
     f"[1-9][0-9]{{{digits - 1}}}[.][0-9]{{{18 - digits},}}" for digits in range(1, 17)
 )
-_find_long_decimal = re.compile(LONG_DECIMAL.encode()).search
+# The same from its point on. Of 18 digits, 5 stand behind the point, or 14 before it, which is much
+# quicker to find; so are 18 digits in a row, with the points left out.
+_FROM_POINT = b"|".join(
+    b"(?<=[1-9][0-9]{%d}[.])[0-9]{%d}" % (digits - 1, 18 - digits) for digits in range(1, 18)
+)
+_find_long_decimal = re.compile(b"[.](?:0*[1-9][0-9]{17}|%b)" % _FROM_POINT).search
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_FRACTION, _LONG_WHOLE, _LONG = b".00000", b"00000000000000.", b"0" * 18
 _TAIL_BYTES = 64
 
 
@@ -45,15 +49,13 @@ class Counter:
             self._is_first, piece = False, piece.removeprefix(codecs.BOM_UTF8)
         if not piece:
             return
-        first = piece.find(b"\n")
+        first, last = piece.find(b"\n"), piece.rfind(b"\n")
         line = self._since + (len(piece) if first < 0 else first)
         if line > self.longest:
             self.longest, self.longest_line = line, self.newlines + 1
-        if first < 0:
-            self._since = line
-        else:
-            self._since = len(piece) - piece.rfind(b"\n") - 1
-            self.longest = max(self.longest, len(piece) if piece.count(b"\n") > 1 else 0)
+        if last > first:
+            self.longest = max(self.longest, len(piece))
+        self._since = line if first < 0 else len(piece) - last - 1
         self.newlines += piece.count(b"\n")
         self.has_nul = self.has_nul or b"\0" in piece
         if b"\r" in piece:
@@ -61,8 +63,7 @@ class Counter:
             self.pairs += piece.count(b"\r\n")
         self.pairs += self._last == b"\r" and piece[:1] == b"\n"
         self._last = bytes(piece[-1:])
-        tail = piece[piece.rfind(b"\n") + 1 :]
-        self._open = (self._open and first < 0) or bool(tail.strip(b"\r"))
+        self._open = (self._open and first < 0) or bool(piece[last + 1 :].strip(b"\r"))
         tail = piece[-64:].rstrip() or piece.rstrip()
         self.last_byte = bytes(tail[-1:]) or self.last_byte
 
@@ -102,7 +103,8 @@ class JsonCounter(Counter):
         if not self.has_long_decimals:
             text = self._tail + piece
             shape = text.translate(_DIGITS)
-            if _LONG_FRACTION in shape or _LONG_WHOLE in shape:
+            may_be = _LONG_FRACTION in shape or _LONG_WHOLE in shape
+            if may_be and _LONG in shape.replace(b".", b""):
                 self.has_long_decimals = _find_long_decimal(text) is not None
             self._tail = text[-_TAIL_BYTES:]
 

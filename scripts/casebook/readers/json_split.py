@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
-from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.base import MAX_RECORD_BYTES, too_long
 from casebook.readers.json_text import BLANKS, BROKEN, NOT_BLANK, Text
-from casebook.readers.split import too_long
 
 _DEPTH = 4
 _STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
@@ -88,6 +86,15 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
         yield Element(number + 1, text.line, text.rest(), "broken_array", message)
 
 
+def are_objects(head: bytes) -> bool:
+    """Whether a text begins with an object over several lines, or with several in one line."""
+    head = head.lstrip(BLANKS)
+    found = _OBJECT.match(head)
+    if found is None or b":" not in found.group():
+        return False
+    return b"\n" in found.group() or head[found.end() :].lstrip(b" \t").startswith(b"{")
+
+
 def _array(text: Text, number: int) -> Iterator[Element]:
     """The elements of an array, which reading stands at, after so many."""
     text.at += 1
@@ -125,10 +132,6 @@ def _whole_elements(text: Text, number: int) -> Iterator[Element]:
             stop = buffer.find(sibling, at + 1)
             stop = stop if stop >= 0 else len(buffer)
         found = _ELEMENT.match(buffer, at, stop)
-        if found is None and stop < len(buffer):
-            find_end = partial(_end_of_element, buffer, at)
-            if (end := text.look_ahead(at, find_end)) != BROKEN:
-                found = _ELEMENT.match(buffer, at, end + 1)
         if found is None or (found.end() == at and not found.group(2)):
             return
         raw = found.group(1).rstrip(BLANKS)
@@ -144,13 +147,11 @@ def _whole_elements(text: Text, number: int) -> Iterator[Element]:
 
 def _objects(text: Text) -> Iterator[Element]:
     number = 0
-    while text.next():
-        number += 1
-        line = text.line
-        found = _OBJECT.match(text.buffer, text.at)
-        if found:
+    while first := text.next():
+        number, line = number + 1, text.line
+        if found := _OBJECT.match(text.buffer, text.at):
             yield Element(number, line, text.take(found.end()))
-        elif text.buffer[text.at : text.at + 1] == b"{":
+        elif first == b"{":
             yield Element(number, line, _odd_element(text, b"")[0])
         else:
             while (end := text.buffer.find(b"\n", text.at)) < 0 and text.more():
@@ -161,9 +162,7 @@ def _objects(text: Text) -> Iterator[Element]:
 def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
     """An element that is cut, broken or deeply nested, and why nothing after it can be read.
 
-    Args:
-        text: the text, at the element.
-        comma: what ends an element, other than a closing bracket; empty for an object by itself.
+    It ends in `comma`, or in a closing bracket; an object by itself in nothing (empty).
     """
     sibling = text.sibling
     while (end := _end_by_brackets(text, text.buffer.find(sibling, text.at + 1), comma)) is None:
@@ -171,7 +170,7 @@ def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
             rest = text.rest()
             return rest, "" if _is_json(rest) else "the array is not closed with ]"
     if end == BROKEN:
-        end = text.look_ahead(text.at, lambda to: _end_by_brackets(text, to, comma) or BROKEN)
+        end = text.look_ahead(lambda to: _end_by_brackets(text, to, comma) or BROKEN)
     if end != BROKEN:
         return text.take(end), ""
     while (end := text.buffer.find(sibling, text.at + 1)) < 0:
@@ -182,25 +181,20 @@ def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
 
 def _is_json(raw: bytes) -> bool:
     try:
-        json.loads(raw)
+        return json.loads(raw) is not ...
     except (ValueError, RecursionError):
         return False
-    return True
 
 
 def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
-    """Where an element ends; None if more text is needed, `BROKEN` if its brackets do not tell.
+    """Where the element at `at` ends, before `stop`, if that is not -1.
 
-    Args:
-        text: the text, at the element.
-        stop: the place that it must end before; -1 where there is none.
-        comma: what ends it, other than a closing bracket; empty for an object by itself.
+    None if more text is needed, `BROKEN` if its brackets do not lead to an end.
     """
-    buffer, at = text.buffer, text.at
+    buffer = text.buffer
     stop = min(stop, len(buffer)) if stop >= 0 else len(buffer)
     opened: list[bytes] = []
-    found = None
-    for found in _TOKEN.finditer(buffer, at, stop):
+    for found in _TOKEN.finditer(buffer, text.at, stop):
         token = found.group()
         if token == b'"':
             is_cut = not text.ended and buffer.find(b"\n", found.start()) < 0
@@ -219,24 +213,14 @@ def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
     return BROKEN if stop < len(buffer) else None
 
 
-def _end_of_element(buffer: bytes, at: int, to: int) -> int:
-    found = _ELEMENT.match(buffer, at, to)
-    return found.end() if found else BROKEN
-
-
 def _go_to(text: Text, path: list[str]) -> int:
-    """Go to the array that a path of members leads to; returns how many objects it is in.
-
-    Raises:
-        Refused: if it leads to none.
-    """
-    seen: list[str] = []
+    """Go to the array that a path of members leads to; returns how many objects it is in."""
     for depth, wanted in enumerate(path, 1):
         text.at += 1
-        seen.clear()
+        seen: list[str] = []
         while (member := text.match(_MEMBER)) is not None:
-            name = member.group(1)[1:-1].decode("utf-8", "backslashreplace")
             text.at = member.end()
+            name = member.group(1)[1:-1].decode("utf-8", "backslashreplace")
             if name == wanted:
                 break
             seen.append(name)
@@ -246,9 +230,9 @@ def _go_to(text: Text, path: list[str]) -> int:
             text.at = value.end()
         opened = b"[" if depth == len(path) else b"{"
         if member is None or name != wanted or text.next() != opened:
+            has = ", ".join(seen) or "none"
             raise Refused(
-                f"it has no member {'.'.join(path)} that holds the records; it has:"
-                f" {', '.join(seen) or 'none'}"
+                f"it has no member {'.'.join(path)} that holds the records; it has: {has}"
             )
     return len(path)
 
@@ -265,12 +249,3 @@ def _leave(text: Text, depth: int) -> bool:
             depth += (found.group() in b"{[") - (found.group() in b"]}")
             text.at = found.end()
     return True
-
-
-def are_objects(head: bytes) -> bool:
-    """Whether a text begins with an object over several lines, or with several in one line."""
-    head = head.lstrip(BLANKS)
-    found = _OBJECT.match(head)
-    if found is None or b":" not in found.group():
-        return False
-    return b"\n" in found.group() or head[found.end() :].lstrip(b" \t").startswith(b"{")
