@@ -73,11 +73,11 @@ def read(reader: Reader, raw: Raw, workspace: Workspace) -> Reading:
             cause = refusal.__cause__ or refusal
             raise Refused(f"it looks like {other}, and {refusal}") from cause
         raise
-    has_known_header = "header" in reading.layout
-    if reading.records and not reading.landed and not has_known_header:
-        if other := _other_format(reader, raw):
-            count = f"none of its {reading.records:,} records can be read"
-            raise Refused(f"{count}; it looks like {other}")
+    is_told_by_header = "header" in reading.layout
+    if reading.landed or not reading.records or is_told_by_header:
+        return reading
+    if other := _other_format(reader, raw):
+        raise Refused(f"none of its {reading.records:,} records can be read; it looks like {other}")
     return reading
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import codecs
 import re
+from decimal import Decimal
 
-# A decimal of more significant digits than a double keeps, as SQL finds it.
-LONG_DECIMAL = "0[.]0*[1-9][0-9]{17,}|[1-9][0-9]{16,}[.][0-9]+|" + "|".join(
-    f"[1-9][0-9]{{{digits - 1}}}[.][0-9]{{{18 - digits},}}" for digits in range(1, 17)
+# What a double can round to another whole number: decimals of 15 digits, of which those behind the
+# point are all 9 or all 0. As SQL finds them; and from the point on, which is quick to find.
+NEARLY_WHOLE = "0[.]9{15}[0-9]*|[1-9][0-9]{14,}[.][0-9]+|" + "|".join(
+    f"[1-9][0-9]{{{n - 1}}}[.](?:9{{{15 - n}}}|0{{{15 - n}}})[0-9]*" for n in range(1, 15)
 )
-# The same from its point on. Of 18 digits, 5 stand behind the point, or 14 before it, which is much
-# quicker to find; so are 18 digits in a row, with the points left out.
-_FROM_POINT = b"|".join(
-    b"(?<=[1-9][0-9]{%d}[.])[0-9]{%d}" % (digits - 1, 18 - digits) for digits in range(1, 18)
+_nearly_whole = re.compile(
+    b"[.](?:(?=99|00)(?:9{15}|%b)|(?<=[0-9]{14}[.])[0-9])"
+    % b"|".join(
+        b"(?<=[1-9][0-9]{%d}[.])(?:9{%d}|0{%d})" % (n - 1, 15 - n, 15 - n) for n in range(1, 14)
+    )
 )
-_find_long_decimal = re.compile(b"[.](?:0*[1-9][0-9]{17}|%b)" % _FROM_POINT).search
-_DIGITS = bytes.maketrans(b"123456789", b"000000000")
-_LONG_FRACTION, _LONG_WHOLE, _LONG = b".00000", b"00000000000000.", b"0" * 18
+_digits, _digits_before = re.compile(rb"[0-9]+").match, re.compile(rb"[0-9]+\Z").search
 _TAIL_BYTES = 64
 
 
@@ -31,11 +32,11 @@ class Counter:
         last_byte: the last byte that is not white space; empty where there is none.
         longest: no line, of those that end in a line feed, has more bytes than this.
         longest_line: the 1-based number of the line that may have so many.
-        has_long_decimals: whether there is a decimal of more than 17 significant digits, as far
-            as they were looked for.
+        has_rounded: whether a double rounds a decimal in it to another whole number, as far as
+            such were looked for.
     """
 
-    has_long_decimals = False
+    has_rounded = False
 
     def __init__(self) -> None:
         self.newlines = self.returns = self.pairs = 0
@@ -93,20 +94,28 @@ class Counter:
 
 
 class JsonCounter(Counter):
-    """Also looks for decimals of more digits than a double keeps."""
+    """Also looks for decimals that a double rounds to another whole number."""
 
     _tail = b""
 
     def add(self, piece: bytes | bytearray) -> None:
         """Count one more piece."""
         super().add(piece)
-        if not self.has_long_decimals:
+        if not self.has_rounded:
             text = self._tail + piece
-            shape = text.translate(_DIGITS)
-            may_be = _LONG_FRACTION in shape or _LONG_WHOLE in shape
-            if may_be and _LONG in shape.replace(b".", b""):
-                self.has_long_decimals = _find_long_decimal(text) is not None
+            found = (match.start() for match in _nearly_whole.finditer(text))
+            self.has_rounded = any(_is_rounded(text, at) for at in found)
             self._tail = text[-_TAIL_BYTES:]
+
+
+def _is_rounded(text: bytes, at: int) -> bool:
+    """Whether a double rounds the decimal with its point at a place to another whole number."""
+    before, after = _digits_before(text[max(0, at - 40) : at]), _digits(text, at + 1)
+    if not before or not after or text[after.end() : after.end() + 1] in (b"e", b"E"):
+        return False
+    number = f"{before.group().decode()}.{after.group().decode()}"
+    exact, rounded = Decimal(number), float(number)
+    return rounded != exact and (rounded.is_integer() or int(rounded) != int(exact))
 
 
 class NoText(Counter):

@@ -139,7 +139,7 @@ def _land_at_once(table: Table, workspace: Workspace, source: Source, form: str)
             return None
     except duckdb.Error:
         return None
-    is_exact = not source.counter().has_long_decimals
+    is_exact = not source.counter().has_rounded
     return Reading(landed, landed, columns.ignored) if is_exact else None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from casebook.readers.base import Reading, Text, Workspace
 from casebook.readers.columns import Columns, check_columns, coalesced, match_columns
-from casebook.readers.count import LONG_DECIMAL
+from casebook.readers.count import NEARLY_WHOLE
 from casebook.readers.rows import Rows, Spool, check_landed, copy_rows
 from casebook.readers.text import notes_on_encoding
 from casebook.sql import quote_text
@@ -23,16 +23,16 @@ _IS_GOOD = f"""(
     and case when starts_with(body, '{{') then true else trim(body, {_BLANKS})[1] = '{{' end
 )"""
 _MOST_KEYS = 10_000
-# DuckDB reads decimals as doubles. One of more digits becomes a text with this mark, which is no
-# character, before it, and is itself again when it lands.
+# DuckDB reads decimals as doubles. One that a double may round to a whole number becomes a text
+# with this mark, which is no character, before it, and is itself again when it lands.
 _DECIMAL = "\ufdd0"
 _EXACT = rf"""
     case
-        when regexp_matches(body, '{LONG_DECIMAL}') then regexp_replace(
+        when regexp_matches(body, '{NEARLY_WHOLE}') then regexp_replace(
             replace(
                 regexp_replace(
                     body,
-                    '("(?:[^"\\]|\\.)*")|(-?(?:{LONG_DECIMAL})(?:[eE][+-]?[0-9]+)?)',
+                    '("(?:[^"\\]|\\.)*"|-?[0-9.]+[eE][+-]?[0-9]+)|(-?(?:{NEARLY_WHOLE}))',
                     '\1' || chr(1) || '\2' || chr(1),
                     'g'
                 ),

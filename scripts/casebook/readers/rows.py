@@ -82,13 +82,14 @@ def direct_rows(
 def _read_csv(
     path: Path, compression: str | None, columns: str, line_end: str, longest: int, quote: str
 ) -> str:
-    limit = max(_LINE_LIMIT, longest + 1024)
+    limit, packed = max(_LINE_LIMIT, longest + 1024), compression or "none"
     end = line_end.replace("\r", "\\r").replace("\n", "\\n")
+    between = quote and _BETWEEN.decode()
     return (
         f"read_csv({quote_text(path)}, auto_detect = false, header = false,"
-        f" columns = {{{columns}}}, delim = '{quote and _BETWEEN.decode()}', quote = '{quote}', escape = '{quote}',"
-        f" new_line = '{end}', compression = {quote_text(compression or 'none')},"
-        f" max_line_size = {limit}, buffer_size = {max(2 * limit, 32 << 20)})"
+        f" columns = {{{columns}}}, delim = '{between}', quote = '{quote}', escape = '{quote}',"
+        f" new_line = '{end}', compression = '{packed}', max_line_size = {limit},"
+        f" buffer_size = {max(2 * limit, 32 << 20)})"
     )
 
 
