@@ -82,7 +82,8 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
             yield Element(number + 1, text.line, b"", code, message)
         is_more = not code and depth > 0 and text.next() == opening
     if not code and text.next():
-        message = f"text after the closing {']' if opening == b'[' else '}'}"
+        closing = "array's closing ]" if opening == b"[" else "object's closing }"
+        message = f"text after the {closing}"
         yield Element(number + 1, text.line, text.rest(), "broken_array", message)
 
 
