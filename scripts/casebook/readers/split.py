@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
-from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.base import MAX_RECORD_BYTES, too_long
 
 MAX_QUOTE_BYTES = 1 << 20
-BLOCK, SMALL_BLOCK = 4 << 20, 1 << 16
+BLOCK = 4 << 20
 _LARGEST_BLOCK = 16 << 20
 
 
@@ -31,6 +31,11 @@ class Piece(NamedTuple):
     lines: int = 0
     code: str | None = None
     message: str = ""
+
+    @property
+    def records(self) -> list[bytes]:
+        """The bytes of each record."""
+        return [self.raw] if self.lines else self.raw.split(b"\n")[:-1]
 
 
 class Splitter:
@@ -60,12 +65,8 @@ class Splitter:
         ends = rb"(?:\r?\n|\r)" if self._by_return else rb"\r*\n\r*"
         self._run = re.compile(rb"(?:(?:%b%b)*+%b%b)*+" % (simple, mark, simple, ends))
 
-    def split(self, text: BinaryIO, block: int = BLOCK) -> Iterator[Piece]:
+    def split(self, text: BinaryIO) -> Iterator[Piece]:
         """The pieces of a text, in order.
-
-        Args:
-            text: the text, from its beginning.
-            block: how many bytes are read at once; more only where a record is longer.
 
         Raises:
             Refused: if a record is too long.
@@ -95,7 +96,7 @@ class Splitter:
                 rest = buffer[at:]
                 if len(rest) > MAX_RECORD_BYTES:
                     raise Refused(too_long(line))
-                more = text.read(max(block, min(len(rest), _LARGEST_BLOCK)))
+                more = text.read(max(BLOCK, min(len(rest), _LARGEST_BLOCK)))
                 while self._by_return and more.endswith(b"\r") and (byte := text.read(1)):
                     more += byte
                 buffer, at, ended = rest + more, 0, not more
@@ -164,11 +165,3 @@ class Splitter:
     def _piece(self, raw: bytes, code: str | None = None, message: str = "") -> Piece:
         raw = raw if self._by_return else raw.rstrip(b"\r")
         return Piece(raw, len(self._end.findall(raw)) + 1, code, message)
-
-
-def too_long(line: int) -> str:
-    """The reason to refuse a file with a record beyond all bounds."""
-    return (
-        f"the record in line {line} is longer than {MAX_RECORD_BYTES >> 20} MiB, the most that one"
-        " record may have"
-    )
