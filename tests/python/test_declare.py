@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +14,7 @@ import duckdb
 import pytest
 import yaml
 from casebook.draft import Declared, declare, write
+from casebook.draft.insert import NotThere, add
 from casebook.draft.kinds import (
     BOOLEAN,
     DATE,
@@ -28,15 +27,12 @@ from casebook.draft.kinds import (
     Casts,
 )
 from casebook.draft.names import name_columns, singular, snake_case
-from casebook.draft.render import NotThere, add
 from casebook.errors import CasebookError
 from casebook.load.run import load
 from casebook.settings import Settings
 from casebook.sources import read_sources
 from loading import lines
-from workbench import PROJECT, Workbench
-
-PARTS = ("docs", "macros", "models", "seeds", "tests", "dbt_project.yml", "profiles.yml")
+from workbench import PROJECT, Workbench, copy_project, lint
 
 
 @pytest.fixture
@@ -432,16 +428,16 @@ def test_a_sqlite_file_with_several_tables_lists_them(tiny: Settings, database: 
 
 
 def test_only_the_head_of_a_large_file_is_read(tiny: Settings, monkeypatch) -> None:
-    from casebook.draft import shorten
+    from casebook.draft import head
 
-    monkeypatch.setattr(shorten, "MOST_RECORDS", 3)
+    monkeypatch.setattr(head, "MOST_RECORDS", 3)
     whole = [{"a": n} for n in range(5)]
     for name, content in (("a.jsonl", lines(*whole)), ("b.json", json.dumps(whole).encode())):
         declared = declare(tiny, put(tiny, name, content))
         assert declared.heads[0].records == 3
         assert declared.seen == f"the first 3 records of {name}"
-    monkeypatch.setattr(shorten, "MOST_RECORDS", 20_000)
-    monkeypatch.setattr(shorten, "MOST_BYTES", 10)
+    monkeypatch.setattr(head, "MOST_RECORDS", 20_000)
+    monkeypatch.setattr(head, "MOST_BYTES", 10)
     assert guessed(tiny, *whole).heads[0].records == 2
 
 
@@ -633,19 +629,27 @@ sources:
 
 def test_what_is_added_leaves_the_rest_as_it_is() -> None:
     added = add(EXISTING, ["sources", "name=library", "tables"], "name: loans\ncolumns: []\n")
-    lines_ = [line for line in added.splitlines() if line not in EXISTING.splitlines()]
-    assert lines_ == ["      - name: loans", "        columns: []"]
-    assert [table["name"] for table in yaml.safe_load(added)["sources"][1]["tables"]] == [
-        "books",
-        "loans",
-    ]
-    vars_ = "vars:\n  # Why.\n  a: {x: 1}  # one\n"
-    assert add(vars_, ["vars", "a"], ("y", "{z: 2}")) == vars_.replace("x: 1", "x: 1, y: {z: 2}")
-    assert add(vars_, ["vars", "a"], ("x", "2")) == vars_
-    made = yaml.safe_load(add(vars_, ["vars", "b", "c"], ("y", "1")))
-    assert made == {"vars": {"a": {"x": 1}, "b": {"c": {"y": 1}}}}
-    with pytest.raises(NotThere):
-        add("a: xyz\n", ["a"], ("x", "1"))
+    before = EXISTING.index("  # The last one.")
+    new = "      - name: loans\n        columns: []\n"
+    assert added == EXISTING[:before] + new + EXISTING[before:]
+    assert add(added, ["sources", "name=library", "tables"], "name: loans\ncolumns: []\n") == added
+    one, two = "vars:\n  # Why.\n  a: {x: 1}  # one\n", "\n  # What b is.\n  b:\n    c: 2  # two\n"
+    text = f"{one}{two}\n# Models.\nmodels:\n  d:  # nothing yet\n  # Why e.\n  e: >\n    long\n"
+    for path, value, expected in (
+        (["vars", "a"], ("y", "{z: 2}"), text.replace("x: 1", "x: 1, y: {z: 2}")),
+        (["vars", "a"], ("x", "2"), text),
+        (["vars", "b"], ("y", "1"), text.replace("# two\n", "# two\n    y: 1\n")),
+        (["vars"], ("y", "1"), text.replace("# two\n", "# two\n  y: 1\n")),
+        (["vars", "f", "g"], ("y", "1"), text.replace("two\n", "two\n  f:\n    g:\n      y: 1\n")),
+        (["models", "d"], ("y", "1"), text.replace("nothing yet\n", "nothing yet\n    y: 1\n")),
+        (["models"], ("y", "1"), f"{text}  y: 1\n"),
+    ):
+        assert add(text, path, value) == expected
+        assert add(text[:-1], path, value).rstrip() == expected.rstrip()
+    assert add("a: {}\n", ["a"], ("x", "1")) == "a: {x: 1}\n"
+    for odd in ("a: xyz\n", "a: [1]\n", "- a\n", ""):
+        with pytest.raises(NotThere):
+            add(odd, ["a"], ("x", "1"))
 
 
 @pytest.mark.parametrize("text", ["a: [\n", "sources: []\n", "sources: 1\n"])
@@ -661,14 +665,7 @@ def test_where_it_does_not_fit_nothing_is_added(text) -> None:
 def built(tmp_path_factory) -> Workbench:
     """A copy of the project with a table of every type in it, drafted and built."""
     root = tmp_path_factory.mktemp("declare")
-    project = root / "project"
-    project.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
-        copy(PROJECT / part, project / part)
-    for part in (".sqlfluff", "dbt-bouncer.yml"):
-        shutil.copy(PROJECT / part, project)
-    bench = Workbench(root, project)
+    bench = Workbench(root, copy_project(root / "project", "courses"))
     record = {
         "LoanNumber": 1,
         "id": 7,
@@ -741,25 +738,7 @@ def test_a_staging_model_that_loses_a_record_fails_the_build(built: Workbench) -
 
 
 def test_a_draft_passes_the_checks_of_the_project(built: Workbench) -> None:
-    environment = built.environment | {"DBT_TARGET_PATH": "target/lint/dbt"}
-    programs = Path(sys.executable).parent
-    for command in (
-        ["sqlfluff", "lint", "models/staging/library"],
-        ["dbt", "--quiet", "parse"],
-        ["dbt-bouncer", "run", "--show-all-failures", "--only", "manifest_checks"],
-    ):
-        if command[0] == "dbt-bouncer" and sys.version_info < (3, 11):
-            continue
-        done = subprocess.run(
-            [str(programs / command[0]), *command[1:]],
-            cwd=built.project,
-            env=environment
-            | {"PWD": str(built.project), "PATH": f"{programs}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    lint(built, "models/staging/library")
     for path in (built.project / "models" / "staging" / "library").iterdir():
         lines_ = [
             line for line in path.read_text().splitlines() if "A rather long name" not in line

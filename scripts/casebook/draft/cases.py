@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from casebook.draft.render import Draft, NotThere, add, render
+from casebook.draft.insert import NotThere, add
+from casebook.draft.render import Draft, render
 
 _SCHEMAS = re.compile(r"(include: \^models/marts\n\s+schema_name_pattern: \^\()([^)]*)(\)\$)")
 
@@ -22,7 +23,7 @@ def project_files(project: Path, draft: Draft) -> tuple[dict[Path, str], list[st
     files: dict[Path, str] = {}
     by_hand: list[str] = []
 
-    def change(name: str, *additions: tuple[list[str], object]) -> None:
+    def change(name: str, *additions: tuple[list[str], str | tuple[str, str]]) -> None:
         path = project / name
         for keys, value in additions:
             try:

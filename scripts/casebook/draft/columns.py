@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from casebook.draft.kinds import (
     BOOLEAN,
@@ -32,8 +32,9 @@ SELDOM = 0.1
 _MOST_PLACES = 20
 _LITERALS_LOOKED_AT = 1000
 _ZONED = "times with a zone"
+_ZEROS = "numbers with zeros in front, which a number would lose"
 _SPELLED_OTHERWISE = {
-    "numbers with zeros in front, which a number would lose": r"\s*[+-]?0[0-9]+\s*",
+    _ZEROS: r"\s*[+-]?0[0-9]+\s*",
     _ZONED: (
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?\s?"
         r"(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
@@ -103,48 +104,77 @@ class _Counts:
     """What was counted in a column.
 
     Attributes:
+        fitting: values that cast to each type.
+        spelled: values of each spelling that no type has.
         records: all records.
         values: those that have the column.
         different: different values.
         blank: values of nothing but spaces.
         longest: characters of the longest value.
-        fitting: values that cast to each type.
-        spelled: values of each spelling that no type has.
+        is_flag: whether all values are 0 or 1.
+        days: values that are spelled as dates are, whether there are such days or not.
+        digits: the most digits before the point of a number.
+        places: the most digits behind it.
+        literals: values that may be Python's lists and dictionaries, and are no JSON.
+        codes: values of letters and digits that are no numbers.
+        code: the first of these.
     """
 
+    fitting: dict[Kind, int]
+    spelled: dict[str, int]
     records: int
     values: int
     different: int
     blank: int
     longest: int
-    fitting: dict[Kind, int]
-    spelled: dict[str, int]
+    is_flag: bool
+    days: int
+    digits: int
+    places: int
+    literals: list[str]
+    codes: int
+    code: str
 
 
 def _count(connection: duckdb.DuckDBPyConnection, column: str, casts: Casts) -> _Counts:
     fits = [f"count({casts.cast(kind, column)})" for kind in CASTS]
-    spelled = [_is_all(column, pattern) for pattern in _SPELLED_OTHERWISE.values()]
+    spelled = [_are(column, pattern) for pattern in _SPELLED_OTHERWISE.values()]
+    number = rf"regexp_extract(trim({column}), '^[-+]?([0-9]*)(?:\.([0-9]*))?$', ['whole', 'part'])"
+    is_code = (
+        f"regexp_full_match({column}, '[A-Za-z0-9._/-]+') and regexp_matches({column}, '[0-9]')"
+        f" and regexp_matches({column}, '[A-Za-z]') and {casts.cast(DECIMAL, column)} is null"
+    )
     row = connection.execute(
-        f"""
+        rf"""
         select
             count(*), count({column}), count(distinct {column}),
             count(*) filter (where trim({column}) = ''), max(length({column})),
+            coalesce(bool_and({column} in ('0', '1')), false),
+            {_are(column, "[0-9]{4}-[0-9]{2}-[0-9]{2}")},
+            coalesce(max(length({number}.whole)), 0), coalesce(max(length({number}.part)), 0),
+            coalesce(list({column}) filter (
+                where regexp_matches({column}, '^\s*[\[{{]') and not json_valid({column})
+            ), []),
+            count(*) filter (where {is_code}), min({column}) filter (where {is_code}),
             {", ".join([*fits, *spelled])}
         from head
         """
     ).fetchone()
     assert row is not None
-    fitting = dict(zip(CASTS, row[5 : 5 + len(CASTS)], strict=True))
-    otherwise = dict(zip(_SPELLED_OTHERWISE, row[5 + len(CASTS) :], strict=True))
-    zeros, *_ = otherwise.values()
-    if zeros:
+    counted: list[Any] = list(row)
+    otherwise = dict(zip(_SPELLED_OTHERWISE, counted[12 + len(CASTS) :], strict=True))
+    fitting = dict(zip(CASTS, counted[12:], strict=False))
+    if otherwise[_ZEROS]:
         fitting[INTEGER] = fitting[DECIMAL] = 0
-    return _Counts(*row[:5], fitting, otherwise)
+    return _Counts(fitting, otherwise, *counted[:12])
+
+
+def _are(column: str, pattern: str) -> str:
+    return f"count(*) filter (where regexp_full_match({column}, {quote_text(pattern)}))"
 
 
 def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> Guess:
-    column = quote_name(name.declared)
-    counts = _count(connection, column, casts)
+    counts = _count(connection, quote_name(name.declared), casts)
     records, values = counts.records, counts.values
     nulls = records - values
     remarks = []
@@ -153,133 +183,50 @@ def _guess(connection: duckdb.DuckDBPyConnection, name: Name, casts: Casts) -> G
     if not values:
         remarks.append("no value in any record" if records else "no record to judge by")
         return Guess(name, TEXT, remarks=tuple(remarks))
-    literals = _python_literals(connection, column)
-    if literals and (counts.fitting[JSON] + literals) / values >= FITTING:
+    # The first literals stand for all.
+    literals = [_is_literal(text) for text in counts.literals[:_LITERALS_LOOKED_AT]]
+    share = sum(literals) / max(len(literals), 1)
+    if share and (counts.fitting[JSON] + share * len(counts.literals)) / values >= FITTING:
         remarks.append("Python literals; the loader brings them to JSON")
         return Guess(name, JSON, (), "python_literal", not nulls, tuple(remarks))
-    kind, remark = _kind(connection, column, counts, casts)
-    if remark:
-        remarks.append(remark)
-    guess = Guess(name, kind, required=not nulls, remarks=tuple(remarks))
-    return _with_misfits(connection, guess, counts, casts) if kind in CASTS else guess
+    kind, remark = _kind(counts, casts)
+    remarks += [remark] if remark else []
+    places = min(max(counts.places, 2), _MOST_PLACES)
+    size: tuple[int, ...] = ()
+    fitting = counts.fitting.get(kind, values)
+    if kind is DECIMAL:
+        remarks.append(f"at most {places} decimals were seen")
+        size = (18 if counts.digits + places <= 16 else 38, places)
+        cast = casts.cast(kind, quote_name(name.declared), size)
+        (fitting,) = connection.execute(f"select count({cast}) from head").fetchone() or (0,)
+    if misfits := values - fitting:
+        note = f" ({counts.blank} blank)" if counts.blank else ""
+        is_not = "is" if misfits == 1 else "are"
+        remarks.append(f"{misfits} of {values} values{note} {is_not} not {kind.name}: rejected")
+    if kind is INTEGER and counts.different == 2 and counts.is_flag:
+        remarks.append("only 0 and 1: perhaps a boolean")
+    return Guess(name, kind, size, None, not nulls, tuple(remarks))
 
 
-def _kind(
-    connection: duckdb.DuckDBPyConnection, column: str, counts: _Counts, casts: Casts
-) -> tuple[Kind, str]:
+def _kind(counts: _Counts, casts: Casts) -> tuple[Kind, str]:
     """The type of a column; where that is text, what it could nearly be, else an empty remark."""
     values, fitting = counts.values, counts.fitting
     kind = max(CASTS, key=lambda cast: fitting[cast])
+    fits = fitting[kind] / values
+    almost = f"{kind.name} in {fitting[kind]} of {values} values"
     # Days that no calendar has are rejected, where the most are spelled as dates.
-    is_spelled = kind is DATE and _spelled_as_dates(connection, column) / values >= FITTING
-    if fitting[kind] / values < (0.5 if is_spelled else FITTING):
+    if fits < (0.5 if kind is DATE and counts.days / values >= FITTING else FITTING):
         common = max(counts.spelled, key=lambda spelling: counts.spelled[spelling])
         if counts.spelled[common] / values >= FITTING:
-            if common == _ZONED and casts.has(INSTANT):
-                return INSTANT, ""
-            return TEXT, f"{common}; kept as text"
-        if fitting[kind] / values < 0.5:
-            return TEXT, ""
+            is_zoned = common == _ZONED and casts.has(INSTANT)
+            return (INSTANT, "") if is_zoned else (TEXT, f"{common}; kept as text")
         note = f", {counts.blank} blank" if counts.blank else ""
-        return TEXT, f"{kind.name} in {fitting[kind]} of {values} values{note}"
-    if kind in (INTEGER, DECIMAL) and (
-        codes := _codes(connection, casts.cast(kind, column), column)
-    ):
-        number, example = codes
-        return TEXT, (
-            f"{kind.name} in {fitting[kind]} of {values} values, and a code such as {example} in"
-            f" {number}; kept as text"
-        )
+        return TEXT, f"{almost}{note}" if fits >= 0.5 else ""
+    if kind in (INTEGER, DECIMAL) and counts.codes:
+        return TEXT, f"{almost}, and a code such as {counts.code} in {counts.codes}; kept as text"
     if kind is BOOLEAN and counts.different == 1 and counts.longest == 1:
         return TEXT, "the same letter in all values: perhaps a boolean"
     return kind, ""
-
-
-def _with_misfits(
-    connection: duckdb.DuckDBPyConnection, guess: Guess, counts: _Counts, casts: Casts
-) -> Guess:
-    """The guess with the size of its type, and a remark on the values that do not cast to it."""
-    column, kind, fitting = quote_name(guess.name.declared), guess.kind, counts.fitting[guess.kind]
-    remarks, size = [*guess.remarks], guess.size
-    if kind is DECIMAL:
-        size = _size(connection, column)
-        remarks.append(f"at most {size[1]} decimals were seen")
-        (fitting,) = connection.execute(
-            f"select count({casts.cast(kind, column, size)}) from head"
-        ).fetchone() or (0,)
-    misfits = counts.values - fitting
-    if misfits:
-        note = f" ({counts.blank} blank)" if counts.blank else ""
-        is_not = "is" if misfits == 1 else "are"
-        remarks.append(
-            f"{misfits} of {counts.values} values{note} {is_not} not {kind.name}: rejected"
-        )
-    if kind is INTEGER and counts.different == 2 and _only(connection, column, ("0", "1")):
-        remarks.append("only 0 and 1: perhaps a boolean")
-    return replace(guess, size=size, remarks=tuple(remarks))
-
-
-def _is_all(column: str, pattern: str) -> str:
-    return f"count(*) filter (where regexp_full_match({column}, {quote_text(pattern)}))"
-
-
-def _only(connection: duckdb.DuckDBPyConnection, column: str, values: tuple[str, ...]) -> bool:
-    listed = ", ".join(map(quote_text, values))
-    row = connection.execute(
-        f"select count(*) from head where {column} not in ({listed})"
-    ).fetchone()
-    return row == (0,)
-
-
-def _codes(connection: duckdb.DuckDBPyConnection, cast: str, column: str) -> tuple[int, str] | None:
-    """How many values are letters and digits and no numbers, and the first of them."""
-    row = connection.execute(
-        f"""
-        select count(*), min({column}) from head
-        where regexp_full_match({column}, '[A-Za-z0-9._/-]+') and regexp_matches({column}, '[0-9]')
-            and regexp_matches({column}, '[A-Za-z]') and {cast} is null
-        """
-    ).fetchone()
-    return row if row and row[0] else None
-
-
-def _spelled_as_dates(connection: duckdb.DuckDBPyConnection, column: str) -> int:
-    row = connection.execute(
-        f"select {_is_all(column, '[0-9]{4}-[0-9]{2}-[0-9]{2}')} from head"
-    ).fetchone()
-    return row[0] if row else 0
-
-
-def _size(connection: duckdb.DuckDBPyConnection, column: str) -> tuple[int, int]:
-    """Precision and scale that hold the column's decimals, and larger ones like them."""
-    before, after = connection.execute(
-        rf"""
-        select
-            max(length(regexp_extract({column}, '([0-9]*)', 1))),
-            max(length(regexp_extract({column}, '\.([0-9]+)', 1)))
-        from (
-            select ltrim({column}, ' +-') as {column} from head
-            where regexp_full_match(trim({column}), '[-+]?[0-9]*(\.[0-9]*)?')
-        )
-        """
-    ).fetchone() or (0, 0)
-    places = min(max(after or 0, 2), _MOST_PLACES)
-    return (18 if (before or 0) + places <= 16 else 38, places)
-
-
-def _python_literals(connection: duckdb.DuckDBPyConnection, column: str) -> int:
-    """How many values are lists or objects as Python writes them, and not JSON.
-
-    Where they are many, the first ones stand for all.
-    """
-    texts = connection.execute(
-        rf"""
-        select {column} from head
-        where regexp_matches({column}, '^\s*[\[{{]') and not json_valid({column})
-        """
-    ).fetchall()
-    looked_at = [text for (text,) in texts[:_LITERALS_LOOKED_AT]]
-    return round(len(texts) * sum(map(_is_literal, looked_at)) / max(len(looked_at), 1))
 
 
 def _is_literal(text: str) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from casebook.draft.render import Draft, NotThere, add, item, render, scalar
+from casebook.draft.insert import NotThere, add, item
+from casebook.draft.render import Draft, render, scalar
 from casebook.errors import CasebookError
 from casebook.sources import Table
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from casebook.errors import CasebookError
 
@@ -46,7 +47,7 @@ class Casts:
 
     def __init__(self, project: Path) -> None:
         self._folder = project / "macros" / "fields"
-        self._macros: dict[str, Callable[..., str]] = {}
+        self._macros: dict[str, Callable[..., object]] = {}
 
     def sql(self, macro: str, *arguments: object) -> str:
         """A call of a macro, as dbt would render it.
@@ -58,7 +59,7 @@ class Casts:
             self._macros[macro] = self._read(macro)
         return str(self._macros[macro](*arguments))
 
-    def _read(self, macro: str) -> Callable[..., str]:
+    def _read(self, macro: str) -> Any:  # noqa: ANN401
         path = self._folder / f"{macro}.sql"
         if not path.is_file():
             raise CasebookError(

@@ -76,51 +76,49 @@ def table_of(
     Raises:
         CasebookError: if they do not say it, or are of several tables.
     """
-    places = {_table_of(settings, file, member, table) for file in files}
-    if len(places) > 1:
-        names = " and ".join(sorted(".".join(place) for place in places))
-        raise CasebookError(f"they are files of {names}", fix="declare one table at a time")
-    return places.pop()
-
-
-def _table_of(
-    settings: Settings, file: Path, member: str | None, table: str | None
-) -> tuple[str, str]:
     if table is not None:
-        source, dot, name = table.partition(".")
-        if not (dot and NAME.fullmatch(source) and NAME.fullmatch(name)):
-            raise CasebookError(
-                f"{table} is no name for a table",
-                fix="give SOURCE.TABLE, as library.loans: lower case, digits and underscores",
-            )
+        source, _, name = table.partition(".")
+        if not (NAME.fullmatch(source) and NAME.fullmatch(name)):
+            fix = "give SOURCE.TABLE, as library.loans: lower case, digits and underscores"
+            raise CasebookError(f"{table} is no name for a table", fix=fix)
         if member and name != member.lower():
             raise CasebookError(
                 f"its table {member} cannot be declared as {name}",
-                file=file,
+                file=files[0],
                 fix="a table of a SQLite file is declared under its own name, in lower case",
             )
         return source, name
-    where = f"raw/<source>/{file.name}" if member else f"raw/<source>/<table>/{file.name}"
+    places = {_place_of(settings, file, member) for file in files}
+    if len(places) > 1:
+        names = " and ".join(sorted(".".join(place) for place in places))
+        raise CasebookError(f"they are files of {names}", fix="declare one table at a time")
+    for part, what in zip(*places, ("source", "table"), strict=True):
+        if not NAME.fullmatch(part):
+            raise CasebookError(
+                f"{part} is no name for a {what}",
+                file=files[0],
+                fix="name its folders in lower case with digits and underscores, as library/loans",
+            )
+    return places.pop()
+
+
+def _place_of(settings: Settings, file: Path, member: str | None) -> tuple[str, str]:
+    """Source and table as the folders below the raw folder say them."""
     try:
         parts = file.absolute().relative_to(settings.raw).parts
     except ValueError:
         parts = ()
-    if len(parts) != 2 if member else len(parts) < 3:
-        raise CasebookError(
-            f"its folders do not say which table it is of: it is not at {where}",
-            file=file,
-            fix=f"put it there ({settings.raw} is the raw folder, --raw names another), or give"
-            " --table SOURCE.TABLE",
-        )
-    source, name = parts[0], member.lower() if member else parts[1]
-    for part, what in ((source, "source"), (name, "table")):
-        if not NAME.fullmatch(part):
-            raise CasebookError(
-                f"{part} is no name for a {what}",
-                file=file,
-                fix="name its folders in lower case with digits and underscores, as library/loans",
-            )
-    return source, name
+    if member and len(parts) == 2:
+        return parts[0], member.lower()
+    if not member and len(parts) > 2:
+        return parts[0], parts[1]
+    where = f"raw/<source>/{file.name}" if member else f"raw/<source>/<table>/{file.name}"
+    raise CasebookError(
+        f"its folders do not say which table it is of: it is not at {where}",
+        file=file,
+        fix=f"put it there ({settings.raw} is the raw folder, --raw names another), or give"
+        " --table SOURCE.TABLE",
+    )
 
 
 def path_values(settings: Settings, files: Sequence[Path], table: str | None) -> list[str]:

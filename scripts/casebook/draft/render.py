@@ -1,19 +1,14 @@
-"""The texts of a draft, from the templates beside this module, and what they add to YAML."""
+"""The texts of a draft, from the templates beside this module."""
 
 from __future__ import annotations
 
-import io
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jinja2
 import yaml
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import YAMLError
 
 from casebook.draft.columns import Guess
 from casebook.draft.key import Key
@@ -28,10 +23,6 @@ _FIELDS = {
     BOOLEAN: "a_boolean",
     INSTANT: "an_instant",
 }
-
-
-class NotThere(Exception):
-    """The YAML is not of the form that something could be added to."""
 
 
 @dataclass(frozen=True)
@@ -141,52 +132,3 @@ def _reasons(text: str) -> str:
         return "null"
     lines = textwrap.wrap(text, 84, break_long_words=False, break_on_hyphens=False)
     return ">-\n" + "\n".join(" " * 12 + line for line in lines)
-
-
-def item(text: str, indent: int) -> str:
-    """A mapping as an item of a list."""
-    inner = textwrap.indent(text, " " * (indent + 2), lambda line: bool(line.strip()))
-    return " " * indent + "- " + inner[indent + 2 :]
-
-
-def add(text: str, path: Sequence[str], value: Any) -> str:  # noqa: ANN401
-    """Add to YAML that people wrote: comments and quotes stay as they are.
-
-    Args:
-        text: the YAML.
-        path: the keys that lead to a mapping or a list, or `name=x` for the item of a list that
-            has that name; mappings on the way that are not there are made.
-        value: a member of the mapping, as `(key, value)`, unless it has that key; or an item of the
-            list, unless it is there. A text is read as YAML.
-
-    Raises:
-        NotThere: if the path leads elsewhere.
-    """
-    parser = YAML()
-    parser.preserve_quotes = True
-    parser.width = 4096
-    parser.brace_single_entry_mapping_in_flow_sequence = True
-    parser.indent(mapping=2, sequence=4, offset=2)
-    try:
-        root = node = parser.load(text)
-        for key in path:
-            if key.startswith("name="):
-                node = next(one for one in node if one["name"] == key.removeprefix("name="))
-            else:
-                node = node.setdefault(key, {}) if node.get(key) is None else node[key]
-        if isinstance(value, tuple):
-            members = node.keys()
-            if value[0] in members:
-                return text
-            node[value[0]] = parser.load(value[1])
-            if isinstance(node, CommentedMap) and node.fa.flow_style() and node.ca.comment:
-                # The comment behind a longer line would be one blank away.
-                comment = node.ca.comment[0]
-                comment.value = f" {comment.value}"
-        elif (new := parser.load(value)) not in node:
-            node.append(new)
-    except (YAMLError, AttributeError, KeyError, StopIteration, TypeError) as error:
-        raise NotThere from error
-    out = io.StringIO()
-    parser.dump(root, out)
-    return out.getvalue()
