@@ -665,7 +665,7 @@ def test_where_it_does_not_fit_nothing_is_added(text) -> None:
 def built(tmp_path_factory) -> Workbench:
     """A copy of the project with a table of every type in it, drafted and built."""
     root = tmp_path_factory.mktemp("declare")
-    bench = Workbench(root, copy_project(root / "project", "courses"))
+    bench = Workbench(root, copy_project(root / "project", "storefront"))
     record = {
         "LoanNumber": 1,
         "id": 7,

@@ -47,7 +47,7 @@ def steps() -> list[Step]:
 def reader(tmp_path: Path) -> Workbench:
     """A copy of the project with nothing in its raw folder, as whoever reads the page has it."""
     # One case is enough of it, and is built sooner.
-    project = copy_project(tmp_path / "casebook", "courses")
+    project = copy_project(tmp_path / "casebook", "storefront")
     return Workbench(project, project)
 
 
