@@ -19,11 +19,14 @@ CASES = {
         "select year, week_number, vote_count from weekly_votes",
     ),
     "ctr_by_interval": (
-        ("purchases,product_views", "metric_time__hour,platform,product"),
+        (
+            "purchases,product_views,click_through_rate",
+            "metric_time__hour,platform,product",
+        ),
         """
         select
             metric_time__hour, platform, product, coalesce(product_views, 0)::bigint,
-            coalesce(purchases, 0)::bigint, round(purchases / product_views, 3)
+            coalesce(purchases, 0)::bigint, round(click_through_rate, 3)
         from metric
         """,
         """
