@@ -114,11 +114,11 @@ def test_a_mart_that_an_exposure_does_not_name_is_found(site, exposure, mart) ->
 
 def _unnamed(manifest: dict) -> Iterator[tuple[str, str]]:
     """Exposures and the marts that are read for them and that they do not name."""
-    named = {
-        one["name"]: set(one["depends_on"]["nodes"]) for one in manifest["exposures"].values()
-    }
+    named = {one["name"]: set(one["depends_on"]["nodes"]) for one in manifest["exposures"].values()}
     for name, node in manifest["nodes"].items():
-        meta, read = node["config"].get("meta", {}), {"http_api": [name] if "api" in meta else []}
+        meta, read = node["config"].get("meta", {}), {}
+        if "api" in meta:
+            read["http_api"] = [name]
         if "plot" in meta:
             read["report"] = node["depends_on"]["nodes"]
         is_table = node["config"].get("materialized") != "table_function"
