@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from casebook.deliver.run import deliver
+from casebook.settings import Settings
 from services import Postgres
 from workbench import Workbench, project_with
 
@@ -108,3 +110,12 @@ def test_from_the_databases_and_back_each_day(tmp_path, postgres, databases, mon
     assert postgres.run(marts, bought) == [(7, "20013509_825", "iOS")]
     assert [row[::5] for row in postgres.run(marts, films)] == [(1, "{2}"), (2, "{1}")]
     assert bench.casebook("deliver").stdout.startswith("nothing to do")
+
+
+def test_every_mart_of_the_sample_arrives_as_it_is(built_clone, postgres, monkeypatch):
+    monkeypatch.setenv("CASEBOOK_DELIVER_URL", postgres.new_database())
+    folder = built_clone.project
+    settings = Settings(folder, folder / "sample", folder / "lake", built_clone.warehouse)
+    differences = deliver(settings, verify=True).differences
+    assert len(differences) > 35
+    assert set(differences.values()) == {(0, 0)}
