@@ -182,3 +182,11 @@ def test_in_a_browser_both_pages_are_whole_and_accessible(site, width, scheme, p
 
 def _manifest(site: Path) -> dict:
     return json.loads((site.parent / "site_work" / "dbt" / "manifest.json").read_bytes())
+
+
+def test_the_overview_of_dbts_docs_links_to_its_tables(site) -> None:
+    manifest = _manifest(site)
+    text = manifest["docs"]["doc.casebook.__overview__"]["block_contents"]
+    linked = set(re.findall(r"\(#!/model/([\w.]+)\)", text))
+    public = {n for n, node in manifest["nodes"].items() if node.get("access") == "public"}
+    assert public == linked
