@@ -46,24 +46,9 @@ TYPES = {
 SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata"
 
 
-def build_both(
-    settings: Settings, spark_warehouse: Path, dbt_options: Sequence[str] = ()
-) -> dict[str, str]:
-    """Load the raw files once, and build them on both engines.
-
-    Args:
-        settings: where everything is.
-        spark_warehouse: the folder of Spark's warehouse.
-        dbt_options: further options for both builds, such as `--select`, `+votes`.
-
-    Returns:
-        What each build wrote to stderr, by engine.
-
-    Raises:
-        CasebookError: if a build fails.
-    """
+def _build_both(settings: Settings, spark_warehouse: Path, dbt_options: Sequence[str]) -> None:
+    """Load the raw files once, and build them on both engines, with a log of each."""
     check_spark()
-    said = {}
     # Loaded first, so that both builds find the lake the same: with nothing new in it.
     for engine, command in (
         ("duckdb", ["casebook", "load"]),
@@ -83,8 +68,8 @@ def build_both(
             raise CasebookError(
                 f"`{' '.join(command)}` of {settings.raw} failed:\n{run.stdout}{run.stderr}"
             )
-        said[engine] = run.stderr
-    return said
+        log = spark_warehouse.with_name(f"{engine}.log")
+        log.write_text(run.stderr, encoding="utf-8")
 
 
 def export_spark(settings: Settings, spark_warehouse: Path, to: Path) -> None:
@@ -231,9 +216,7 @@ def check_parity(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     settings = Settings(project, raw, folder / "lake", folder / "warehouse.db")
-    said = build_both(settings, folder / "spark", dbt_options)
-    for engine, text in said.items():
-        (folder / f"{engine}.log").write_text(text, encoding="utf-8")
+    _build_both(settings, folder / "spark", dbt_options)
     export_spark(settings, folder / "spark", folder / "exported")
     return list(compare(settings.warehouse, folder / "exported"))
 
