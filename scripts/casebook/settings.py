@@ -9,13 +9,15 @@ from pathlib import Path
 
 from casebook.errors import CasebookError
 
+MARK = "_lake.json"
+
 
 @dataclass(frozen=True)
 class Settings:
     """Absolute paths that every command works with.
 
     Attributes:
-        project: the dbt project's folder, the one that holds dbt_project.yml.
+        project: the folder that holds dbt_project.yml.
         raw: files as they were delivered (`CASEBOOK_RAW`).
         lake_place: the folder that the loader lands files in, or the address of a copy of it, as
             `s3a://bucket/lake`, which only Spark reads (`CASEBOOK_LAKE`).
@@ -64,14 +66,7 @@ class Settings:
 
 
 def find_project(start: Path | None = None) -> Path:
-    """The dbt project around a folder, or else the one that this package is installed from.
-
-    Args:
-        start: where to look first, then in its parents; the current folder by default.
-
-    Raises:
-        CasebookError: if there is no dbt_project.yml in any of them.
-    """
+    """The dbt project around a folder, or else the one that this package is installed from."""
     start = (start or Path.cwd()).resolve()
     package = Path(__file__).resolve()
     for folder in (start, *start.parents, *package.parents):
@@ -131,7 +126,7 @@ def find_settings(
     elif own or isinstance(place, str):
         folder = project / "raw"
     else:
-        folder = raw_folder_of(place) or project / "raw"
+        folder = Path(read_mark(place).get("raw", project / "raw"))
     return Settings(project, folder, place, file)
 
 
@@ -145,11 +140,7 @@ def holds_deliveries(raw: Path) -> bool:
 
 
 def lake_of(warehouse: Path) -> str | None:
-    """The lake that a warehouse was built from; None where there is none, or it does not say.
-
-    Raises:
-        CasebookError: if the file cannot be opened.
-    """
+    """The lake that a warehouse was built from; None where there is none, or it does not say."""
     if not warehouse.exists():
         return None
     import duckdb
@@ -169,23 +160,25 @@ def lake_of(warehouse: Path) -> str | None:
     return found[0] if found else None
 
 
-def raw_folder_of(lake: Path) -> Path | None:
-    """The raw folder that a lake was loaded from; None where nothing was loaded yet.
+def read_mark(lake: Path) -> dict[str, str]:
+    """What a lake says of itself, its raw folder as `raw`; empty where nothing was loaded yet.
 
     Raises:
-        CasebookError: if the lake's mark is damaged.
+        CasebookError: if its mark is damaged.
     """
-    mark = lake / "_lake.json"
-    if not mark.is_file():
-        return None
     try:
-        return Path(json.loads(mark.read_bytes())["raw"])
-    except (ValueError, TypeError, KeyError) as error:
+        content = json.loads((lake / MARK).read_bytes())
+        if not isinstance(content, dict) or not isinstance(content["raw"], str):
+            raise ValueError("it names no raw folder")
+    except FileNotFoundError:
+        return {}
+    except (ValueError, LookupError) as error:
         raise CasebookError(
-            "the lake's mark, which names its raw folder, cannot be read",
-            file=mark,
+            f"it cannot be read: {error}",
+            file=lake / MARK,
             fix="delete it: the next `casebook load` writes it anew",
         ) from error
+    return content
 
 
 def _place(given: str) -> Path | str:

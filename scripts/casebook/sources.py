@@ -6,7 +6,7 @@ import codecs
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -104,19 +104,13 @@ class Table:
     @property
     def declaration(self) -> str:
         """A hash of all that decides how a file is read, so that a change of it is noticed."""
-        reading: dict[str, object] = {
-            "columns": [asdict(column) for column in self.columns],
-            "path_values": self.path_values,
-        }
+        columns = [asdict(column) for column in self.columns]
+        reading: dict[str, object] = {"columns": columns, "path_values": self.path_values}
         # What is not declared is left out, so that a new kind of declaration changes no old one.
-        options = {
-            "encoding": self.encoding,
-            "skip_lines": self.skip_lines or None,
-            "records_at": self.records_at,
-            "sheet": self.sheet,
-            "max_bad_share": self.max_bad_share,
-        }
-        reading |= {name: value for name, value in options.items() if value is not None}
+        for name in ("encoding", "skip_lines", "records_at", "sheet", "max_bad_share"):
+            value = getattr(self, name)
+            if value is not None and (name, value) != ("skip_lines", 0):
+                reading[name] = value
         canonical = json.dumps(reading, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -133,27 +127,30 @@ def read_sources(project: Path) -> dict[str, Table]:
             a source, or of columns of a table, that differ only in case.
     """
     tables: dict[str, Table] = {}
-    owners: dict[tuple[str, str], str] = {}
+    names: dict[str, dict[str, str]] = {}
     for path in sorted((project / "models").rglob("*__sources.yml")):
         for table in _tables_of(path):
             if table.full_name in tables:
+                fix = "remove one of the two declarations"
                 raise CasebookError(
-                    f"table {table.full_name} is declared twice",
-                    file=path,
-                    fix="remove one of the two declarations",
+                    f"table {table.full_name} is declared twice", file=path, fix=fix
                 )
             tables[table.full_name] = table
-            for name in table.names:
-                spelling = (table.source, name.lower())
-                if spelling in owners:
-                    raise CasebookError(
-                        f"source {table.source} declares the table or alias {name} twice, for"
-                        f" {owners[spelling]} and {table.name}",
-                        file=path,
-                        fix="names of tables and aliases must differ in more than their case",
-                    )
-                owners[spelling] = table.name
+            what = f"source {table.source} declares the table"
+            _claim(table.names, table.name, names.setdefault(table.source, {}), what, path)
     return tables
+
+
+def _claim(names: Iterable[str], owner: str, owners: dict[str, str], what: str, path: Path) -> None:
+    """Give names to a table or column; an error where another has one of them in whatever case."""
+    for name in names:
+        if name.lower() in owners:
+            raise CasebookError(
+                f"{what} or alias {name} twice, for {owners[name.lower()]} and {owner}",
+                file=path,
+                fix="names and aliases must differ in more than their case",
+            )
+        owners[name.lower()] = owner
 
 
 def _tables_of(path: Path) -> Iterator[Table]:
@@ -170,24 +167,18 @@ def _tables_of(path: Path) -> Iterator[Table]:
 
 def _table(path: Path, source: str, entry: dict[str, Any], fetch: object) -> Table:
     what = f"table {source}.{entry['name']}"
-    entries = entry.get("columns") or []
-    if not entries:
+    columns: list[Column] = []
+    names: dict[str, str] = {}
+    for content in entry.get("columns") or []:
+        about = f"the column {content['name']} of {what}"
+        column = _convert({**_meta(content), "name": content["name"]}, Column, about, path)
+        _claim(
+            (column.name, *column.aliases), column.name, names, f"{what} declares the column", path
+        )
+        columns.append(column)
+    if not columns:
         fix = "list the columns to land under `columns:`"
         raise CasebookError(f"{what} declares no columns", file=path, fix=fix)
-    columns = []
-    seen: set[str] = set()
-    for column in entries:
-        about = f"the column {column['name']} of {what}"
-        found = _convert({**_meta(column), "name": column["name"]}, Column, about, path)
-        columns.append(found)
-        for spelling in (found.name, *found.aliases):
-            if spelling.lower() in seen:
-                raise CasebookError(
-                    f"{what} declares the column or alias {spelling} twice",
-                    file=path,
-                    fix="names of columns and aliases must differ in more than their case",
-                )
-            seen.add(spelling.lower())
     meta = {"fetch": fetch, **_meta(entry)}
     meta |= {"source": source, "name": entry["name"], "table_aliases": meta.get("aliases", [])}
     table = _convert({**meta, "columns": []}, Table, what, path)
@@ -214,14 +205,11 @@ def _convert(content: dict[str, Any], kind: type[_Kind], what: str, path: Path) 
 
 def _encoding(name: str | None, what: str, path: Path) -> str | None:
     """Python's name of a declared encoding; None for UTF-8."""
-    if name is None:
-        return None
     try:
-        "".encode(name)
+        "".encode(name or "utf-8")
     except (LookupError, UnicodeError) as error:
+        reason = f"{what} declares `encoding: {name}`, which is none"
         fix = f"leave it out, or give {_WANTED['encoding']}"
-        raise CasebookError(
-            f"{what} declares `encoding: {name}`, which is none", file=path, fix=fix
-        ) from error
-    found = codecs.lookup(name).name
+        raise CasebookError(reason, file=path, fix=fix) from error
+    found = codecs.lookup(name or "utf-8").name
     return None if found == "utf-8" else found

@@ -34,31 +34,6 @@ def connect(
     return duckdb.connect(config=config)
 
 
-class LateConnection:
-    """A connection to a database in memory that is made when it is first used.
-
-    Most files need none, and DuckDB alone takes 40 MB.
-
-    Args:
-        spill: as for `connect`; so are the others.
-    """
-
-    def __init__(self, spill: Path, memory_limit: str, threads: int) -> None:
-        self._arguments = (spill, memory_limit, threads)
-        self._connection: duckdb.DuckDBPyConnection | None = None
-
-    def execute(self, query: str) -> duckdb.DuckDBPyConnection:
-        """Run a query."""
-        if self._connection is None:
-            self._connection = connect(*self._arguments)
-        return self._connection.execute(query)
-
-    def close(self) -> None:
-        """Close the connection if there is one."""
-        if self._connection is not None:
-            self._connection.close()
-
-
 def quote_name(name: str) -> str:
     """A name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,28 @@ os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", type=int, default=0, help="how many faults test_faults.py tries")
+
+
+# What beside DuckDB a module of tests works with; the first that its name begins with counts.
+PARTS = {
+    "test_spark": "Spark",
+    "test_fetch": "databases, buckets, web",
+    "test_deliver": "databases, buckets, web",
+    "test_schedule": "Airflow",
+    "test_report": "browser",
+}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what each part took, added up over the workers."""
+    seconds: Counter[str] = Counter()
+    for report in (report for some in terminalreporter.stats.values() for report in some):
+        if isinstance(report, pytest.TestReport):
+            module = Path(report.nodeid.partition("::")[0]).name
+            part = next((PARTS[name] for name in PARTS if module.startswith(name)), "DuckDB")
+            seconds[part] += report.duration
+    for part, took in seconds.most_common():
+        terminalreporter.write_line(f"{part}: {took:.0f} s of tests")
 
 
 @pytest.fixture(scope="session")

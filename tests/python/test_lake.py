@@ -13,19 +13,11 @@ from pathlib import Path
 import duckdb
 import pytest
 from casebook.errors import CasebookError
-from casebook.lake.layout import (
-    ENTRY,
-    MARK,
-    OLD_ENTRY,
-    Lake,
-    decode,
-    encode,
-    fits,
-    landed_name,
-    write_json,
-)
+from casebook.files import write_json
+from casebook.lake.layout import ENTRY, OLD_ENTRY, Lake, decode, encode, fits, landed_name
 from casebook.lake.ledger import LedgerEntry
-from casebook.lake.quarantine import Quarantine, Quarantined, read_quarantine
+from casebook.lake.quarantine import Quarantine
+from casebook.settings import MARK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import Workshop
@@ -261,15 +253,12 @@ def test_what_is_quarantined_keeps_its_bytes_and_its_place(rows: list[tuple[bool
         assert quarantine.write(connection, target, "s/t/a", "hash") == len(rows)
         assert added == sum(not is_added for is_added, _ in rows)
         if rows:
-            assert list(read_quarantine(connection, target)) == [
-                Quarantined(
-                    number,
-                    number + 1,
-                    "bad",
-                    "it's \n\"",
-                    raw.decode("utf-8", "backslashreplace"),
-                    raw,
-                )
-                for number, (_, raw) in enumerate(rows, 1)
+            found = connection.execute(
+                "select record, first_line, reason_code, message, raw_text, raw_bytes from"
+                f" '{target}'"
+            )
+            assert found.fetchall() == [
+                (n, n + 1, "bad", "it's \n\"", raw.decode("utf-8", "backslashreplace"), raw)
+                for n, (_, raw) in enumerate(rows, 1)
             ]
         assert [path.name for path in Path(folder).iterdir()] == ["rejected.parquet"][: len(rows)]

@@ -13,6 +13,7 @@ from casebook.lake.ledger import LedgerEntry
 from casebook.load.original import export_quarantine
 from casebook.load.purge import find_text, purge
 from casebook.load.replay import replay
+from casebook.settings import read_mark
 from loading import SOURCES, Workshop, lines
 
 BAD = b'{"Id": 2, "Amount": "7"'
@@ -133,14 +134,13 @@ def test_a_replay_passes_over_what_is_damaged(shop: Workshop) -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"raw": 1}'])
 def test_a_damaged_mark_is_one_clear_line(shop: Workshop, content: str) -> None:
     shop.load_one(lines({"Id": 1}))
-    assert shop.lake.raw_folder() == shop.settings.raw
+    assert read_mark(shop.settings.lake)["raw"] == str(shop.settings.raw)
     mark = shop.settings.lake / "_lake.json"
     mark.write_text(content)
-    for ask in (shop.load, shop.lake.raw_folder):
-        with pytest.raises(CasebookError, match=r"_lake\.json: it cannot be read(.|\n)*delete it"):
-            ask()
+    with pytest.raises(CasebookError, match=r"_lake\.json: it cannot be read(.|\n)*delete it"):
+        shop.load()
     mark.unlink()
-    assert shop.lake.raw_folder() is None
+    assert read_mark(shop.settings.lake) == {}
     assert shop.load().exit_status == 0
 
 

@@ -20,8 +20,7 @@ import pytest
 from casebook.errors import CasebookError
 from casebook.lake.ledger import LedgerEntry
 from casebook.load.original import export_quarantine
-from casebook.load.replay import replay
-from casebook.load.report import ReplayReport
+from casebook.load.replay import ReplayReport, replay
 from casebook.readers import choose, json_lines
 from casebook.readers.base import Text, Workspace
 from casebook.sources import Table

@@ -66,7 +66,8 @@ class Query:
         columns: what it gives of each row.
         rows_sql: where the rows come from, `from … as answer`; nothing in it came from outside.
         parameters: what came from outside, to be bound by name.
-        page_sql: how rows are sorted, and which of them are on the page.
+        page_sql: how rows are sorted, and which of them are on the page. They are sorted as they
+            are and spelled as they leave: a sort of JSON would hold all of its text in memory.
         paging: what is bound in `page_sql`.
     """
 
@@ -99,6 +100,7 @@ class Query:
 
     def _fetch(self, connection: duckdb.DuckDBPyConnection, shown: str) -> Iterator[list[Row]]:
         bound = {**self.parameters, **(self.paging or {})}
-        answer = connection.execute(f"select {shown} {self.rows_sql}{self.page_sql}", bound)
+        page = f"(select answer.* {self.rows_sql}{self.page_sql}) as answer"
+        answer = connection.execute(f"select {shown} from {page}", bound)
         while rows := answer.fetchmany(BATCH):
             yield rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,9 @@ from casebook.files import escaped
 from casebook.settings import Settings, find_settings, lake_of
 
 if TYPE_CHECKING:
-    from casebook.load.report import LoadReport, ReplayReport
+    from casebook.lake.layout import Lake as LakeFolder
+    from casebook.load.replay import ReplayReport
+    from casebook.load.report import LoadReport
 
 
 def load(
@@ -52,27 +54,26 @@ def rejects(
     """Show what was quarantined or rejected, by file and reason."""
     from casebook.ask.warehouse import open_warehouse, rejected_records
     from casebook.ask.warehouse import rejects as count_rejects
-    from casebook.load.discover import choose_tables
-    from casebook.sources import read_sources
+    from casebook.load.original import count_quarantine, in_quarantine
 
     settings = find_settings(lake=lake, warehouse=warehouse)
-    _check_lake(settings)
-    print_places(settings, quiet=False)
-    tables = choose_tables(read_sources(settings.project), [table] if table else [])
+    folder, names = _lake_and_tables(settings, [table] if table else [])
     if lake_of(settings.warehouse) != str(settings.lake):
         err.print(
             "nothing is built from this lake yet: these are in quarantine; a build finds what else"
             " is wrong"
         )
-        names = [table.full_name for table in tables]
-        _print_quarantine(settings, names, file, text)
+        if text:
+            found = in_quarantine(folder, names, file)
+            _print_records((row[0], *row[2:4], "quarantined", *row[4:]) for row in found)
+        else:
+            _print_rejects(count_quarantine(folder, names, file))
         return
     with open_warehouse(settings.warehouse) as connection:
         if text:
             _print_records(rejected_records(connection, table, file))
-            return
-        rows = count_rejects(connection, table, file)
-    print_rejects(rows)
+        else:
+            _print_rejects(count_rejects(connection, table, file))
 
 
 def replay(
@@ -95,20 +96,15 @@ def replay(
 ) -> None:
     """Try quarantined records again, as they stand or corrected by hand; needs no raw files."""
     from casebook.cli.progress import counting
-    from casebook.lake.layout import Lake as LakeFolder
-    from casebook.load.discover import choose_tables
     from casebook.load.original import export_quarantine
     from casebook.load.replay import replay as replay_quarantine
-    from casebook.sources import read_sources
 
     if export and corrections:
         raise typer.BadParameter("give --export or --corrections, not both")
     settings = find_settings(lake=lake)
-    _check_lake(settings)
-    print_places(settings, quiet)
+    folder, names = _lake_and_tables(settings, tables or [], quiet)
     if export:
-        names = [t.full_name for t in choose_tables(read_sources(settings.project), tables or [])]
-        records = export_quarantine(LakeFolder(settings.lake), names, export)
+        records = export_quarantine(folder, names, export)
         if not quiet:
             out.print(f"{export}: {digits(records)} records", markup=False)
         return
@@ -124,13 +120,23 @@ def replay(
     raise typer.Exit(report.exit_status)
 
 
-def _check_lake(settings: Settings) -> None:
+def _lake_and_tables(
+    settings: Settings, chosen: list[str], quiet: bool = False
+) -> tuple[LakeFolder, list[str]]:
+    """The lake, which must be there, and the names of the chosen tables."""
+    from casebook.lake.layout import Lake as LakeFolder
+    from casebook.load.discover import choose_tables
+    from casebook.sources import read_sources
+
     if not settings.lake.is_dir():
         raise CasebookError(
             "there is no such lake",
             file=settings.lake,
             fix="name it with --lake or CASEBOOK_LAKE, or run `casebook build`, which makes it",
         )
+    print_places(settings, quiet)
+    found = choose_tables(read_sources(settings.project), chosen)
+    return LakeFolder(settings.lake), [table.full_name for table in found]
 
 
 def load_tables(
@@ -210,29 +216,6 @@ def _print_replay(report: ReplayReport) -> None:
         out.print("the next `casebook build` takes in what was landed")
 
 
-def _print_quarantine(
-    settings: Settings, tables: list[str], file: str | None, with_text: bool
-) -> None:
-    from casebook.lake.layout import Lake as LakeFolder
-    from casebook.load.original import all_in_quarantine, count_quarantine
-
-    lake = LakeFolder(settings.lake)
-    if with_text:
-        _print_records(
-            (entry.source_file, row.record, row.first_line, "quarantined", row.reason, row.text)
-            for entry, row in all_in_quarantine(lake, tables)
-            if file in (None, entry.source_file)
-        )
-        return
-    print_rejects(
-        [
-            (bad.source_file, "quarantined", bad.reason_code, bad.records, bad.share, bad.example)
-            for bad in count_quarantine(lake, tables)
-            if file in (None, bad.source_file)
-        ]
-    )
-
-
 def _print_records(records: Iterable[tuple[str, int, int | None, str, str, str]]) -> None:
     for file, record, line, stage, reasons, raw_text in records:
         place = f"record {record}" + (f", line {line}" if line else "")
@@ -241,33 +224,20 @@ def _print_records(records: Iterable[tuple[str, int, int | None, str, str, str]]
         out.print(f"    {escaped(raw_text)}", markup=False)
 
 
-def print_rejects(rows: list[tuple[str, str, str, int, float | None, str]]) -> None:
-    """Print how many records were quarantined or rejected.
-
-    Args:
-        rows: file, stage, reason, records, their share of the file's records, and an example.
-    """
+def _print_rejects(rows: Sequence[tuple[str, str, str, int, float | None, str]]) -> None:
     if not rows:
         out.print("nothing was rejected")
         return
-    columns = ["file", "stage", "reason", "records", "share", "example"]
     print_rows(
-        columns,
+        ["file", "stage", "reason", "records", "share", "example"],
         [
-            (
-                escaped(file),
-                stage,
-                escaped(reason),
-                digits(records),
-                percent(share),
-                escaped(text),
-            )
-            for file, stage, reason, records, share, text in rows
+            (escaped(file), stage, escaped(reason), digits(count), _percent(share), escaped(text))
+            for file, stage, reason, count, share, text in rows
         ],
     )
 
 
-def percent(share: float | None) -> str:
+def _percent(share: float | None) -> str:
     """A share as a percentage, never rounded down to nothing."""
     if share is None:
         return ""

@@ -11,30 +11,37 @@ raw file it came from without that text standing in every row.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import functools
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterable
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from casebook.errors import CasebookError
 from casebook.files import MAX_NAME, write_json
-from casebook.lake.ledger import Damaged, LedgerEntry, read_entry, write_entry
-from casebook.lake.locks import Locks
+from casebook.lake.ledger import CORRECTIONS, Damaged, Key, LedgerEntry, read_entry, write_entry
+from casebook.settings import MARK, read_mark
 
 LEDGER = "_ledger"
 REJECTED = "_rejected"
 FETCH = "_fetch"
-MARK = "_lake.json"
+TEMPORARY = "_tmp"
+LOCK = "_lock"
 # Spark takes names that begin with _ or . for hidden, and no encoded raw path begins with ~.
 ENTRY = "~entry.json"
 OLD_ENTRY = "_entry.json"  # in lakes of before, which Spark could not read
 MAX_PATH = 3000
-
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")
 
 
 @functools.lru_cache(4096)
@@ -44,15 +51,8 @@ def encode(path: str) -> str:
     Globs, `key=value` partitions, hidden files (a leading `_` or `.`), `%`, and every character
     that is not a letter, a digit, `-`, `_`, `.` or a blank are written as `%XX`.
     """
-
-    def segment(name: str) -> str:
-        spelled = "".join(
-            c if c in _PLAIN else "".join(f"%{b:02X}" for b in c.encode("utf-8", "surrogateescape"))
-            for c in name
-        )
-        return f"%{ord(name[0]):02X}{spelled[1:]}" if name[:1] in ("_", ".", " ") else spelled
-
-    return "/".join(segment(name) for name in path.split("/"))
+    spelled = quote(path, safe="/ ", errors="surrogateescape").replace("~", "%7E")
+    return re.sub(r"(^|/)([_. ])", lambda found: f"{found[1]}%{ord(found[2]):02X}", spelled)
 
 
 def decode(path: str) -> str:
@@ -74,17 +74,13 @@ def landed_name(file_hash: str, loaded_at: datetime) -> str:
     return f"{file_hash}-{loaded_at.astimezone(UTC):%Y%m%dT%H%M%S%f}.parquet"
 
 
-class Lake(Locks):
-    """One lake folder.
+class Lake:
+    """One lake folder, which is made when something is first written."""
 
-    Args:
-        root: the lake's folder; made when something is first written.
-    """
-
-    @property
-    def fetch_folder(self) -> Path:
-        """Where `casebook fetch` keeps what it knows of the places that deliveries come from."""
-        return self.root / FETCH
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock_file: int | None = None
+        self._one_thread = threading.RLock()
 
     def entry_path(self, source: str, table: str, source_file: str) -> Path:
         """Where the ledger entry of a raw file is.
@@ -111,11 +107,11 @@ class Lake(Locks):
         """
         return read_entry(self.entry_path(source, table, source_file))
 
-    def entries(self, damaged: Callable[[Damaged], None] | None = None) -> list[LedgerEntry]:
+    def entries(self, damaged: dict[Key, Damaged] | None = None) -> list[LedgerEntry]:
         """All ledger entries, in file order: by source file in byte order, then table.
 
         Args:
-            damaged: is given what is wrong with an entry that cannot be read.
+            damaged: takes what is wrong with entries that cannot be read.
 
         Raises:
             CasebookError: for an entry that cannot be read, without `damaged`.
@@ -123,17 +119,15 @@ class Lake(Locks):
         found = []
         for path in (self.root / LEDGER).rglob(ENTRY):
             try:
-                found.append(read_entry(path))
+                if entry := read_entry(path):
+                    found.append(entry)
             except Damaged as error:
                 if damaged is None:
-                    raise CasebookError(
-                        str(error), fix="run `casebook load`: it lands the raw file again"
-                    ) from error
-                damaged(error)
-        return sorted(
-            (entry for entry in found if entry is not None),
-            key=lambda e: (os.fsencode(e.source_file), e.table_name),
-        )
+                    fix = "run `casebook load`: it lands the raw file again"
+                    raise CasebookError(str(error), fix=fix) from error
+                source, table, *name = path.parent.relative_to(self.root / LEDGER).parts
+                damaged[source, table, decode("/".join(name))] = error
+        return sorted(found, key=lambda entry: (os.fsencode(entry.source_file), entry.table_name))
 
     def commit(self, entry: LedgerEntry, *, durably: bool = True) -> None:
         """Write a ledger entry: from here on the landed file counts.
@@ -143,31 +137,33 @@ class Lake(Locks):
             durably: False where what it says of landed files stood in the ledger before, so that
                 a crash of the machine may undo it.
         """
-        path = self.entry_path(entry.source_name, entry.table_name, entry.source_file)
-        write_entry(path, entry, durably=durably)
+        write_entry(self.entry_path(*entry.key), entry, durably=durably)
 
     def forget(self, entry: LedgerEntry) -> None:
         """Remove a ledger entry."""
-        keys = (entry.source_name, entry.table_name, entry.source_file)
-        self.entry_path(*keys).unlink(missing_ok=True)
+        self.entry_path(*entry.key).unlink(missing_ok=True)
 
     def place(self, temporary: Path, target: Path) -> str:
         """Move a finished file to its final name; returns that as a path under the lake."""
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        try:
-            temporary.replace(target)
-        except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(target)
         return target.relative_to(self.root).as_posix()
 
-    def hash_of(self, files: Iterable[str]) -> str:
-        """SHA-256 of some files, paths under the lake, one after another.
+    def has_files(self, entry: LedgerEntry) -> bool:
+        """Whether all files that an entry names are there."""
+        return all((self.root / file).is_file() for file in entry.files)
 
-        Raises:
-            OSError: if one cannot be read.
-        """
+    def why_damaged(self, entry: LedgerEntry) -> str | None:
+        """What is wrong with the bytes of an entry's files, or None."""
+        if entry.landed_hash is None:
+            return "the ledger has no hash of its landed files"
+        is_same = self.hash_of(entry.files) == entry.landed_hash
+        return None if is_same else "a landed file of it is damaged"
+
+    def hash_of(self, files: Iterable[str]) -> str:
+        """SHA-256 of some files, paths under the lake, one after another."""
         digest = hashlib.sha256()
         for name in files:
             with (self.root / name).open("rb") as file:
@@ -176,43 +172,58 @@ class Lake(Locks):
         return digest.hexdigest()
 
     def parquet_files(self, source: str, table: str, source_file: str) -> list[str]:
-        """All landed and quarantine files of a raw file, replaced ones too, as paths under the
-        lake.
-        """
+        """All landed and quarantine files of a raw file, replaced ones too, below the lake."""
         if not fits(source_file):
             return []
-        folders = (
-            self.landed_folder(source, table, source_file),
-            self.rejected_folder(source, table, source_file),
-        )
+        key = (source, table, source_file)
+        folders = (self.landed_folder(*key), self.rejected_folder(*key))
         found = (path for folder in folders for path in folder.glob("*.parquet"))
         return [path.relative_to(self.root).as_posix() for path in found]
 
     def sweep(self, entry: LedgerEntry) -> None:
         """Delete what an entry does not name: left by killed loaders, or replaced long ago."""
         kept = {*entry.files, *(old["file"] for old in entry.replaced_files)}
-        keys = (entry.source_name, entry.table_name, entry.source_file)
-        for name in self.parquet_files(*keys):
+        for name in self.parquet_files(*entry.key):
             if name not in kept:
                 (self.root / name).unlink(missing_ok=True)
 
-    def raw_folder(self) -> Path | None:
-        """The raw folder that the lake was loaded from, or None if nothing was loaded yet.
+    def purge(self, current: Container[Key]) -> None:
+        """Remove files that were replaced, are of raw files that are gone, or that no entry names.
 
-        Raises:
-            CasebookError: if what the lake remembers cannot be read.
+        To be called while nothing loads or builds. What `casebook fetch` knows of places stays.
+
+        Args:
+            current: source, table and path of the raw files that were just loaded.
         """
-        known = self._mark().get("raw")
-        return None if known is None else Path(known)
+        kept = {self.root / MARK, self.root / LOCK}
+        for known in self.entries({}):
+            with self.file_lock(known.source_file):
+                entry = self.read_entry(*known.key)
+                if entry is None or known.key not in current:
+                    self.forget(known)
+                    continue
+                applied = [correction for correction in entry.corrections if correction["applied"]]
+                self.commit(replace(entry, replaced_files=[], corrections=applied))
+                path = self.entry_path(*known.key)
+                kept |= {path, path.with_name(CORRECTIONS), *(self.root / f for f in entry.files)}
+        for folder, _, names in os.walk(self.root, topdown=False):
+            place = Path(folder)
+            if place.relative_to(self.root).parts[:1] in ((TEMPORARY,), (FETCH,)):
+                continue
+            for name in names:
+                if place / name not in kept:
+                    (place / name).unlink(missing_ok=True)
+            if place != self.root and not any(place.iterdir()):
+                place.rmdir()
 
     def check_raw_folder(self, raw: Path) -> None:
         """Remember the raw folder on the first load; refuse another one later.
 
         Raises:
-            CasebookError: if the lake was loaded from another raw folder.
+            CasebookError: if the lake was loaded from another raw folder, or its mark is damaged.
         """
         with self.file_lock(MARK):
-            mark, resolved = self._mark(), str(raw.resolve())
+            mark, resolved = read_mark(self.root), str(raw.resolve())
             if mark.get("raw", resolved) != resolved:
                 raise CasebookError(
                     f"this lake was loaded from {mark['raw']}, not from {resolved}",
@@ -225,18 +236,64 @@ class Lake(Locks):
                     entry.rename(entry.with_name(ENTRY))
                 write_json(self.root / MARK, {"raw": resolved, "entry": ENTRY})
 
-    def _mark(self) -> dict[str, str]:
-        path = self.root / MARK
+    @contextlib.contextmanager
+    def file_lock(self, source_file: str) -> Iterator[None]:
+        """Hold the lock of one raw file, waiting for a loader that has it.
+
+        One byte of the lake's lock file stands for each raw file; the system frees it when the
+        loader ends, however it ends. It keeps out other processes, not threads of this one.
+        """
+        with self._one_thread:
+            if self._lock_file is None:
+                self.root.mkdir(parents=True, exist_ok=True)
+                self._lock_file = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        place = int.from_bytes(hashlib.sha256(os.fsencode(source_file)).digest()[:7], "big")
+        _wait_for_lock(self._lock_file, place)
         try:
-            content = json.loads(path.read_bytes())
-            if not isinstance(content, dict) or not isinstance(content["raw"], str):
-                raise ValueError("it names no raw folder")
-        except FileNotFoundError:
-            return {}
-        except (ValueError, LookupError) as error:
-            raise CasebookError(
-                f"it cannot be read: {error}",
-                file=path,
-                fix="delete it: the next `casebook load` writes it anew",
-            ) from error
-        return content
+            yield
+        finally:
+            fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, place)
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A folder for temporary files, on the lake's own disk and gone when the loader ends."""
+        parent = self.root / TEMPORARY
+        with self._one_thread, self.file_lock(TEMPORARY):
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+            lock = (folder / LOCK).open("w")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
+
+    def remove_abandoned(self) -> None:
+        """Remove temporary folders of loaders that were killed: they are no longer locked."""
+        parent = self.root / TEMPORARY
+        if not parent.is_dir() or not any(parent.iterdir()):
+            return
+        with self._one_thread, self.file_lock(TEMPORARY):
+            for folder in parent.iterdir():
+                with contextlib.suppress(BlockingIOError):
+                    with contextlib.suppress(FileNotFoundError), (folder / LOCK).open() as lock:
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for_lock(file: int, place: int) -> None:
+    """Lock one byte of a file.
+
+    Where several threads of two loaders wait for each other's locks, the system may take that for
+    a deadlock, as it does not tell threads apart. It is none: no thread holds one lock of a raw
+    file while it waits for another.
+    """
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
+            return
+        except OSError as error:
+            if error.errno != errno.EDEADLK:
+                raise
+            time.sleep(0.01)

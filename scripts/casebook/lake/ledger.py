@@ -12,18 +12,13 @@ from casebook.errors import Refused
 from casebook.files import write_json
 
 CORRECTIONS = "~corrections.json"
+Key = tuple[str, str, str]  # source, table, path of a raw file
 
 
 class Damaged(Refused):
-    """A ledger entry cannot be read.
-
-    Args:
-        path: the entry.
-        reason: what is wrong with it.
-    """
+    """A ledger entry cannot be read."""
 
     def __init__(self, path: Path, reason: object) -> None:
-        self.path = path
         super().__init__(f"its ledger entry {path} is damaged: {reason}")
 
 
@@ -46,7 +41,7 @@ class LedgerEntry:
         landed_hash: SHA-256 of `files`, one after another; None in entries of older lakes.
         loaded_at: UTC time at which it was landed, `YYYY-MM-DDTHH:MM:SS.ffffff`.
         records: records in the file, counted independently of the reader where that is possible.
-        landed: records in `landed_file`.
+        landed: records in `landed_file` and `replayed_files`.
         quarantined: records in `rejected_file`.
         columns_ignored: columns of the file that the source does not declare.
         notes: what the reader noticed of the file as a whole, one line each.
@@ -56,8 +51,7 @@ class LedgerEntry:
             replaced; kept until no build can be reading them.
         refusal: why the file as it is now was not landed, or None.
         layout: what the reader must know to read one of its records by itself (`Reading.layout`).
-        replayed_files: landed files beside `landed_file` with the records that `casebook replay`
-            has landed since, as paths under the lake; `landed` counts them too.
+        replayed_files: landed files with the records that `casebook replay` has landed since.
         corrections: records corrected by hand: `record`, `raw_hash` (SHA-256 of the quarantined
             bytes), `text` (what to read instead) and `applied` (whether it stands in a landed
             file now). They are applied again when the file is landed again and the same bytes are
@@ -90,6 +84,11 @@ class LedgerEntry:
     corrections: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def key(self) -> Key:
+        """Source, table and path: what the lake names its files after."""
+        return self.source_name, self.table_name, self.source_file
+
+    @property
     def full_table_name(self) -> str:
         """`source.table`, as it is given on the command line."""
         return f"{self.source_name}.{self.table_name}"
@@ -99,6 +98,9 @@ class LedgerEntry:
         """All landed and quarantine files that count now, as paths under the lake."""
         files = [self.landed_file, self.rejected_file, *self.replayed_files]
         return [file for file in files if file]
+
+
+_decode = msgspec.json.Decoder(LedgerEntry).decode
 
 
 def read_entry(path: Path) -> LedgerEntry | None:
@@ -115,17 +117,8 @@ def read_entry(path: Path) -> LedgerEntry | None:
         raise Damaged(path, error) from error
 
 
-_decode = msgspec.json.Decoder(LedgerEntry).decode
-
-
 def write_entry(path: Path, entry: LedgerEntry, *, durably: bool) -> None:
-    """Write an entry, and the corrections in it once more: they come from nowhere else.
-
-    Args:
-        path: where to write it.
-        entry: the entry.
-        durably: whether it must outlast a crash of the machine right afterwards.
-    """
+    """Write an entry, and the corrections in it once more: they come from nowhere else."""
     copy = path.with_name(CORRECTIONS)
     if entry.corrections or copy.exists():
         write_json(copy, {"corrections": entry.corrections}, durably=durably)

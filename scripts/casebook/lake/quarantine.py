@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -39,31 +36,18 @@ coalesce(try(decode(raw)), case when octet_length(raw) > {1 << 20} then raw::var
     ), '')
 end)
 """
-
-
-class _Row(msgspec.Struct):
-    record: int
-    first_line: int
-    reason_code: str
-    message: str
-    raw: bytes  # as base64
-
-
 _encode = msgspec.json.Encoder().encode
 
 
 class Quarantine:
     """Collects the bad records of one raw file in temporary files, then writes Parquet.
 
-    Args:
-        spool: a temporary file that does not exist yet; others are made beside it.
-
     Attributes:
         count: records so far.
     """
 
     def __init__(self, spool: Path) -> None:
-        self._spool = spool
+        self._spool = spool  # does not exist yet; others are made beside it
         self._file: BinaryIO | None = None
         self._parts: list[Path] = []
         self._longest = 0
@@ -74,13 +58,19 @@ class Quarantine:
         """Put one record into quarantine.
 
         Args:
-            record: its 1-based number in the file.
-            first_line: the 1-based number of the line that it begins in.
+            record: its number in the file, from 1.
+            first_line: the number of the line that it begins in, from 1.
             reason_code: the kind of reason, such as `not_json`.
             message: the reason, for people.
             raw: its bytes, exactly as they stand in the file.
         """
-        line = _encode(_Row(record, first_line, reason_code, message, raw)) + b"\n"
+        row: dict[str, object] = {
+            "record": record,
+            "first_line": first_line,
+            "reason_code": reason_code,
+        }
+        row |= {"message": message, "raw": raw}
+        line = _encode(row) + b"\n"  # bytes as base64
         if self._file is None:
             self._file = self._spool.open("wb")
         self._file.write(line)
@@ -89,15 +79,10 @@ class Quarantine:
         self.count += 1
 
     def add_query(self, connection: duckdb.DuckDBPyConnection, query: str) -> int:
-        """Put records into quarantine that DuckDB has singled out.
+        """Put records into quarantine that DuckDB has singled out; returns how many.
 
-        Args:
-            connection: where to run the query.
-            query: gives columns as the arguments of `add`: record, first_line, reason_code,
-                message and raw, a BLOB.
-
-        Returns:
-            How many there were.
+        The query gives columns as the arguments of `add`: record, first_line, reason_code, message
+        and raw, a BLOB.
         """
         part = self._spool.with_name(f"{self._spool.name}.{len(self._parts)}.parquet")
         written = connection.execute(
@@ -116,14 +101,10 @@ class Quarantine:
     def write(
         self, connection: duckdb.DuckDBPyConnection, target: Path, source_file: str, file_hash: str
     ) -> int:
-        """Write what was collected as Parquet, in the order of the records; nothing where there is
-        nothing.
+        """Write what was collected as Parquet, in the order of the records; returns how many.
 
         Columns: source_file, file_hash, record, first_line, reason_code, message, raw_text (bytes
-        that are not UTF-8 as `\\xNN`), raw_bytes.
-
-        Returns:
-            The number of rows written.
+        that are not UTF-8 as `\\xNN`), raw_bytes. Nothing is written where there is nothing.
         """
         if not self.count:
             return 0
@@ -154,45 +135,3 @@ class Quarantine:
         for path in (self._spool, *self._parts):
             path.unlink(missing_ok=True)
         return written[0] if written else 0
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """One record in quarantine.
-
-    Attributes:
-        record: its 1-based number in its raw file.
-        first_line: the 1-based number of the line that it begins in.
-        reason_code: the kind of reason, such as `not_json`.
-        message: the reason, for people.
-        text: its text; bytes that are not UTF-8 as `\\xNN`.
-        raw: its bytes as they were delivered.
-    """
-
-    record: int
-    first_line: int
-    reason_code: str
-    message: str
-    text: str
-    raw: bytes
-
-    @property
-    def reason(self) -> str:
-        """Code and message, as `audit.rejected_rows` spells them."""
-        return f"{self.reason_code}: {self.message}"
-
-
-def read_quarantine(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Quarantined]:
-    """The records that `Quarantine.write` wrote, one after another.
-
-    Args:
-        connection: a DuckDB connection; it may be used for other things meanwhile.
-        path: the Parquet file.
-    """
-    with closing(connection.cursor()) as cursor:
-        found = cursor.execute(
-            "select record, first_line, reason_code, message, raw_text, raw_bytes"
-            f" from read_parquet({quote_text(path)})"
-        )
-        while row := found.fetchone():
-            yield Quarantined(*row)

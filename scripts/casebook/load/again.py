@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ from casebook.errors import Refused
 from casebook.lake.ledger import LedgerEntry
 from casebook.lake.quarantine import Quarantine
 from casebook.load.decode import decode_columns
-from casebook.load.report import Failure
 from casebook.readers.base import RECORD_COLUMN, Text, Workspace
 from casebook.readers.choose import reader_of
 from casebook.sources import Table
@@ -27,37 +27,26 @@ _BATCH_RECORDS = 2048
 _BATCH_BYTES = 4 << 20
 
 
-def reapply_corrections(
-    entry: LedgerEntry,
-    quarantine: Path,
-    table: Table,
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-) -> Attempt:
-    """Apply the corrections of a raw file again that is being landed again.
+@dataclass(frozen=True)
+class Failure:
+    """A correction that does not help, or a raw file whose quarantine cannot be replayed.
 
-    A correction counts where the same bytes are quarantined under the same number; the others stay
-    remembered.
-
-    Args:
-        entry: the new entry, with the corrections of the old one.
-        quarantine: what was quarantined of the file now.
-        table: the declaration that the file was read with.
-        connection: a DuckDB connection with bounded memory.
-        folder: an empty folder for temporary files, on the lake's disk.
-
-    Raises:
-        Refused: if the count of records does not come out.
+    Attributes:
+        source_file: the raw file.
+        reason: what is wrong.
+        record: the number of the corrected record, or None for a whole file.
+        line: its line in the corrections file, or None.
     """
-    entry = replace(entry, corrections=[{**c, "applied": False} for c in entry.corrections])
-    if not entry.corrections or not entry.quarantined:
-        return Attempt(entry)
-    rows = (
-        row
-        for row in rows_to_read(entry, quarantine, connection, has_given=False)
-        if row.text is not None
-    )
-    return try_again(entry, quarantine, rows, table, connection, folder)
+
+    source_file: str
+    reason: str
+    record: int | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f"line {self.line}: "
+        record = "" if self.record is None else f"record {self.record}: "
+        return f"{line}{self.source_file}: {record}{self.reason}"
 
 
 @dataclass(frozen=True)
@@ -88,21 +77,43 @@ class Row:
     text: str | None
 
     @property
-    def to_read(self) -> Text:
-        raw = self.raw if self.text is None else self.text.encode("utf-8")
-        return Text(self.record, self.first_line, raw)
+    def raw_hash(self) -> str:
+        return hashlib.sha256(self.raw).hexdigest()
 
-    @property
-    def correction(self) -> dict[str, Any]:
-        """What the ledger remembers of its correction, once that is applied."""
-        raw_hash = hashlib.sha256(self.raw).hexdigest()
-        return {"record": self.record, "raw_hash": raw_hash, "text": self.text, "applied": True}
+
+def reapply_corrections(
+    entry: LedgerEntry,
+    quarantine: Path,
+    table: Table,
+    connection: duckdb.DuckDBPyConnection,
+    parent: Path,
+) -> Attempt:
+    """Apply the corrections of a raw file again that is being landed again.
+
+    A correction counts where the same bytes are quarantined under the same number; the others stay
+    remembered.
+
+    Args:
+        entry: the new entry, with the corrections of the old one.
+        quarantine: what was quarantined of the file now.
+        table: the declaration that the file was read with.
+        connection: a DuckDB connection with bounded memory.
+        parent: where to make a folder for temporary files, on the lake's disk.
+
+    Raises:
+        Refused: if the count of records does not come out.
+    """
+    entry = replace(entry, corrections=[{**c, "applied": False} for c in entry.corrections])
+    if not entry.corrections or not entry.quarantined:
+        return Attempt(entry)
+    rows = (row for row in rows_to_read(entry, quarantine, connection) if row.text is not None)
+    return try_again(entry, quarantine, rows, table, connection, Path(tempfile.mkdtemp(dir=parent)))
 
 
 def try_again(
     entry: LedgerEntry,
     quarantine: Path,
-    rows: Iterator[Row],
+    rows: Iterable[Row],
     table: Table,
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
@@ -120,43 +131,48 @@ def try_again(
     work.mkdir()
     refusals = Quarantine(folder / "refusals")
     parts: list[Path] = []
-    corrected: dict[int, tuple[dict[str, Any], int | None]] = {}
-    tried = 0
+    tried: list[int] = []
+    corrected: dict[int, tuple[int | None, dict[str, Any]]] = {}
     for batch in _batches(rows):
+        texts = []
+        for row in batch:
+            raw = row.raw
+            if row.text is not None:
+                raw = row.text.encode("utf-8")
+                correction = {"record": row.record, "raw_hash": row.raw_hash, "text": row.text}
+                corrected[row.record] = (row.line, correction | {"applied": True})
+            texts.append(Text(row.record, row.first_line, raw))
         parts.append(folder / f"{len(parts)}.parquet")
-        workspace = Workspace(connection, work, parts[-1], refusals)
-        reader.again(table, workspace, entry.layout, [row.to_read for row in batch])
-        corrected |= {
-            row.record: (row.correction, row.line) for row in batch if row.text is not None
-        }
-        tried += len(batch)
+        reader.again(table, Workspace(connection, work, parts[-1], refusals), entry.layout, texts)
+        tried += [text.number for text in texts]
     if not parts:
         return Attempt(entry)
     landed, left, refused = (folder / f"{name}.parquet" for name in ("landed", "left", "refused"))
     files = ", ".join(map(quote_text, parts))
     count = _copy(connection, f"from read_parquet([{files}]) order by {RECORD_COLUMN}", landed)
     refusals.write(connection, refused, entry.source_file, entry.file_hash)
-    reasons = _check_numbers(connection, quarantine, landed, refused, tried)
+    reasons = _check_numbers(connection, landed, refused, tried)
     failures = [
         Failure(entry.source_file, f"still cannot be read: {reasons[record]}", record, line)
-        for record, (_, line) in corrected.items()
+        for record, (line, _) in corrected.items()
         if record in reasons
     ]
     if not count:
         return Attempt(entry, failures=failures)
     decode_columns(connection, work, landed, table)
-    rest = f"""
-        from {_parquet(quarantine)} where record not in
-        (select {RECORD_COLUMN} from {_parquet(landed)}) order by record
-    """
+    numbers = f"select {RECORD_COLUMN} from {_parquet(landed)}"
+    rest = f"from {_parquet(quarantine)} where record not in ({numbers}) order by record"
     has_left = _copy(connection, rest, left) > 0
-    applied = [remembered for record, (remembered, _) in corrected.items() if record not in reasons]
+    applied = [made for record, (_, made) in corrected.items() if record not in reasons]
     changed = _changed(entry, count, applied)
     return Attempt(changed, landed, left if has_left else None, failures)
 
 
 def rows_to_read(
-    entry: LedgerEntry, quarantine: Path, connection: duckdb.DuckDBPyConnection, *, has_given: bool
+    entry: LedgerEntry,
+    quarantine: Path,
+    connection: duckdb.DuckDBPyConnection,
+    given: str = "select null as source_file, null as record, null as line, null as text",
 ) -> Iterator[Row]:
     """The quarantined records, each with what is to be read instead of it.
 
@@ -164,28 +180,28 @@ def rows_to_read(
         entry: the raw file's entry, with the corrections that are remembered.
         quarantine: its quarantine file.
         connection: may be used for other things meanwhile.
-        has_given: whether it has a table `given`, whose corrections come before remembered ones.
+        given: a query of corrections that come before remembered ones.
     """
     earlier = {(c["record"], c["raw_hash"]): c["text"] for c in entry.corrections}
-    given = "(select null as line, null as text) as none on true"
-    if has_given:
-        given = f"""
-            given on given.source_file = {quote_text(entry.source_file)}
-                and given.record = bad.record and given.text <> bad.raw_text
-        """
     with connection.cursor() as cursor:
         found = cursor.execute(
-            f"select bad.record, first_line, raw_bytes, line, text"
-            f" from {_parquet(quarantine)} as bad left join {given} order by bad.record"
+            f"""
+            select bad.record, first_line, raw_bytes, line, text
+            from {_parquet(quarantine)} as bad
+            left join ({given}) as given
+                on given.source_file = {quote_text(entry.source_file)}
+                and given.record = bad.record and given.text <> bad.raw_text
+            order by bad.record
+            """
         )
         while values := found.fetchone():
             row = Row(*values)
             if row.text is None and earlier:
-                row = replace(row, text=earlier.get((row.record, row.correction["raw_hash"])))
+                row = replace(row, text=earlier.get((row.record, row.raw_hash)))
             yield row
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     batch: list[Row] = []
     size = 0
     for row in rows:
@@ -199,26 +215,18 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 
 def _check_numbers(
-    connection: duckdb.DuckDBPyConnection, quarantine: Path, landed: Path, refused: Path, tried: int
+    connection: duckdb.DuckDBPyConnection, landed: Path, refused: Path, tried: list[int]
 ) -> dict[int, str]:
-    """The reasons why records are refused, by their numbers.
-
-    Raises:
-        Refused: if a record that was tried was not landed once, under its own number, or refused.
-    """
+    """The reasons why records are refused, by their numbers; each was landed once, or refused."""
     reasons: dict[int, str] = {}
     if refused.exists():
         query = f"select record, reason_code || ': ' || message from {_parquet(refused)}"
         reasons = dict(connection.execute(query).fetchall())
-    query = f"""
-        select {RECORD_COLUMN}, {RECORD_COLUMN} in (select record from {_parquet(quarantine)})
-        from {_parquet(landed)}
-    """
-    numbers = connection.execute(query).fetchall()
-    known = {number for number, is_known in numbers if is_known}
-    if len(known | reasons.keys()) != tried or len(numbers) + len(reasons) != tried:
+    query = f"select {RECORD_COLUMN} from {_parquet(landed)}"
+    numbers = [number for (number,) in connection.execute(query).fetchall()]
+    if sorted([*numbers, *reasons]) != tried:
         raise Refused(
-            f"the count does not come out: {tried} records tried, but {len(numbers)} landed"
+            f"the count does not come out: {len(tried)} records tried, but {len(numbers)} landed"
             f" and {len(reasons)} refused; please report this as a bug"
         )
     return reasons
@@ -240,8 +248,7 @@ def _changed(entry: LedgerEntry, landed: int, applied: list[dict[str, Any]]) -> 
     """The entry with so many more records landed, and these corrections applied."""
     again = {(c["record"], c["raw_hash"]) for c in applied}
     earlier = [c for c in entry.corrections if (c["record"], c["raw_hash"]) not in again]
-    corrections = [*earlier, *applied]
-    if applied and len(json.dumps(corrections)) > MAX_CORRECTIONS_BYTES:
+    if applied and len(json.dumps(earlier + applied)) > MAX_CORRECTIONS_BYTES:
         raise Refused(
             f"its corrections take more than the {MAX_CORRECTIONS_BYTES >> 20} MiB that the ledger"
             " keeps for a file; put a mended file in its place"
@@ -250,5 +257,5 @@ def _changed(entry: LedgerEntry, landed: int, applied: list[dict[str, Any]]) -> 
         entry,
         landed=entry.landed + landed,
         quarantined=entry.quarantined - landed,
-        corrections=corrections,
+        corrections=earlier + applied,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import warnings
-from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from casebook.sources import Table
 
 _LONGEST_LITERAL = 2 << 20
-_CACHED_TEXTS = 8192
 _LONGEST_CACHED = 2048
 _BATCH_ROWS = 64
 _SMALLEST_ROW_GROUP = 2048
@@ -72,7 +70,7 @@ def _has_text_keys(value: object) -> bool:
     return not isinstance(value, (list, tuple)) or all(map(_has_text_keys, value))
 
 
-_DECODERS: dict[str, Callable[[str], str]] = {"python_literal": literal_to_json}
+_decode_short = lru_cache(8192)(literal_to_json)
 
 
 def decode_columns(
@@ -80,7 +78,8 @@ def decode_columns(
 ) -> None:
     """Decode a landed file's columns as its table declares; rewrite it only where that changes it.
 
-    Rows keep their order, so that a record number of NULL goes on to mean the row's position.
+    DuckDB singles out what is not JSON. Rows keep their order, so that a record number of NULL goes
+    on to mean the row's position.
 
     Args:
         connection: a DuckDB connection with bounded memory.
@@ -91,57 +90,47 @@ def decode_columns(
     Raises:
         duckdb.Error: if the file cannot be read or written.
     """
-    decoders = {column.name: _DECODERS[column.decode] for column in table.columns if column.decode}
-    if not decoders:
+    columns = [quote_name(column.name) for column in table.columns if column.decode]
+    if not columns:
         return
+    # DuckDB takes a comma before a bracket that closes, which JSON has no place for.
+    values = ", ".join(
+        f"if(json_valid({name}) and not regexp_matches({name}, ',\\s*[\\]}}]'), null, {name})"
+        for name in columns
+    )
+    rows = connection.execute(f"select {values} from read_parquet({quote_text(landed)})")
     spool, rewritten = folder / "decoded.jsonl", folder / "decoded.parquet"
-    longest = _spool_changes(_rows(connection, landed, list(decoders)), decoders, spool)
-    if longest:
-        _write(connection, landed, spool, longest, list(decoders), rewritten)
+    if longest := _spool_changes(rows, spool):
+        _rewrite(connection, landed, spool, longest, columns, rewritten)
         rewritten.replace(landed)
     spool.unlink()
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection, landed: Path, columns: list[str]
-) -> Iterator[tuple[str | None, ...]]:
-    """The values of some columns, row by row, few at a time in memory."""
-    names = ", ".join(map(quote_name, columns))
-    result = connection.execute(f"select {names} from read_parquet({quote_text(landed)})")
-    while rows := result.fetchmany(_BATCH_ROWS):
-        yield from rows
-
-
-def _spool_changes(
-    rows: Iterator[tuple[str | None, ...]], decoders: dict[str, Callable[[str], str]], spool: Path
-) -> int:
+def _spool_changes(rows: duckdb.DuckDBPyConnection, spool: Path) -> int:
     """Write a line of JSON for each row, with the values that decoding changes.
 
     Returns:
         The length in bytes of the longest line that holds a change; 0 where nothing changes.
     """
-    decoded = [_with_cache(decode) for decode in decoders.values()]
     longest = 0
     with spool.open("wb") as file:
-        for row in rows:
-            changes = {
-                place: text
-                for place, value in enumerate(row)
-                if value is not None and (text := decoded[place](value)) != value
-            }
-            length = file.write(json.dumps(changes).encode("ascii") + b"\n")
-            if changes:
-                longest = max(longest, length)
+        while batch := rows.fetchmany(_BATCH_ROWS):
+            for row in batch:
+                changes = {
+                    place: decoded
+                    for place, text in enumerate(row)
+                    if text is not None and (decoded := _decode(text)) != text
+                }
+                length = file.write(json.dumps(changes).encode("ascii") + b"\n")
+                longest = max(longest, length if changes else 0)
     return longest
 
 
-def _with_cache(decode: Callable[[str], str]) -> Callable[[str], str]:
-    """The same function, quicker for short texts that come again."""
-    cached = lru_cache(_CACHED_TEXTS)(decode)
-    return lambda text: cached(text) if len(text) <= _LONGEST_CACHED else decode(text)
+def _decode(text: str) -> str:
+    return _decode_short(text) if len(text) <= _LONGEST_CACHED else literal_to_json(text)
 
 
-def _write(
+def _rewrite(
     connection: duckdb.DuckDBPyConnection,
     landed: Path,
     spool: Path,
@@ -155,14 +144,13 @@ def _write(
     has. Row groups stay as large as the reader found right for such rows.
     """
     changed = ", ".join(
-        f'coalesce(changes."{place}", landed.{quote_name(name)}) as {quote_name(name)}'
+        f'coalesce(changes."{place}", landed.{name}) as {name}'
         for place, name in enumerate(columns)
     )
     types = ", ".join(f"'{place}': 'VARCHAR'" for place in range(len(columns)))
-    row = connection.execute(
+    group = connection.execute(
         f"select max(row_group_num_rows) from parquet_metadata({quote_text(landed)})"
     ).fetchone()
-    row_group = max(_SMALLEST_ROW_GROUP, row[0] if row else 0)
     connection.execute(
         f"""
         copy (
@@ -173,6 +161,9 @@ def _write(
                 columns = {{{types}}},
                 maximum_object_size = {max(_SMALLEST_OBJECT_LIMIT, longest + 1)}
             ) as changes
-        ) to {quote_text(target)} (format parquet, compression zstd, row_group_size {row_group})
+        ) to {quote_text(target)} (
+            format parquet, compression zstd,
+            row_group_size {max(_SMALLEST_ROW_GROUP, group[0] if group else 0)}
+        )
         """
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
-import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from casebook.errors import CasebookError, Refused
 from casebook.files import check_file, name_below, status_below, why_unreadable
-from casebook.load import zipped
-from casebook.readers.archives import COMPRESSIONS
+from casebook.lake.ledger import Key
+from casebook.readers.archives import CHUNK, COMPRESSIONS, UNREADABLE, refused
 from casebook.readers.sqlite_file import (
     find_table,
     is_database,
@@ -21,6 +23,8 @@ from casebook.readers.sqlite_file import (
     table_names,
 )
 from casebook.sources import Table
+
+_BAD_ZIP = (BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,12 @@ class RawFile:
     table: Table
     refusal: str | None = None
     member: str | None = None
-    archived: zipfile.ZipInfo | None = None
+    archived: ZipInfo | None = None
+
+    @property
+    def key(self) -> Key:
+        """Source, table and path: what the ledger has it under."""
+        return self.table.source, self.table.name, self.source_file
 
     def status(self) -> tuple[int, int]:
         """Its size in bytes, and its modification time in nanoseconds since 1970.
@@ -55,6 +64,42 @@ class RawFile:
         status = self.path.stat()
         size = self.archived.file_size if self.archived else status.st_size
         return size, status.st_mtime_ns
+
+    def delivered(self, folder: Path) -> Path:
+        """The file to read: a copy in a folder, under its own name, of a member of an archive.
+
+        Raises:
+            Refused: if the member is damaged, or larger than what is free on the disk.
+        """
+        if self.archived is None:
+            return self.path
+        size = self.archived.file_size
+        if size > shutil.disk_usage(folder).free:
+            raise Refused(f"it takes {size:,} bytes unpacked, more than the disk has free")
+        target = folder / Path(self.archived.filename).name
+        try:
+            with (
+                _opened(self.path) as archive,
+                archive.open(self.archived) as packed,
+                target.open("wb") as file,
+            ):
+                shutil.copyfileobj(packed, file, CHUNK)
+        except _BAD_ZIP as error:
+            raise _damaged(error) from error
+        return target
+
+
+def _opened(path: Path) -> ZipFile:
+    try:
+        return ZipFile(path)
+    except _BAD_ZIP as error:
+        raise _damaged(error) from error
+    except UNREADABLE as error:
+        raise refused(error) from error
+
+
+def _damaged(error: Exception) -> Refused:
+    return Refused(f"the archive is damaged ({error}); have it delivered again")
 
 
 @dataclass
@@ -77,17 +122,12 @@ def choose_tables(declared: dict[str, Table], chosen: Sequence[str]) -> list[Tab
     Raises:
         CasebookError: for a filter that names no declared table.
     """
+    known = declared.keys() | {table.source for table in declared.values()}
     for name in chosen:
-        if not any(name in (table.source, table.full_name) for table in declared.values()):
-            raise CasebookError(
-                f"no source declares {name}",
-                fix="name one of these: " + (", ".join(sorted(declared)) or "none is declared"),
-            )
-    return [
-        table
-        for table in declared.values()
-        if not chosen or table.source in chosen or table.full_name in chosen
-    ]
+        if name not in known:
+            fix = "name one of these: " + (", ".join(sorted(declared)) or "none is declared")
+            raise CasebookError(f"no source declares {name}", fix=fix)
+    return [t for t in declared.values() if not chosen or {t.source, t.full_name} & {*chosen}]
 
 
 def find_files(raw: Path, tables: Sequence[Table], *, whole: bool) -> Found:
@@ -102,43 +142,29 @@ def find_files(raw: Path, tables: Sequence[Table], *, whole: bool) -> Found:
         CasebookError: if the raw folder is missing or cannot be listed.
     """
     if not raw.is_dir():
-        raise CasebookError(
-            "there is no such raw folder",
-            file=raw,
-            fix="put files into raw/<source>/<table>/, or name the folder with --raw or"
-            " CASEBOOK_RAW",
-        )
-    try:
-        return _find_files(raw, tables, whole)
-    except OSError as error:
-        raise CasebookError(
-            f"the folder cannot be listed: {error.strerror}",
-            file=error.filename,
-            fix="mend its permissions",
-        ) from error
-
-
-def _find_files(raw: Path, tables: Sequence[Table], whole: bool) -> Found:
+        fix = "put files into raw/<source>/<table>/, or name the folder with --raw or CASEBOOK_RAW"
+        raise CasebookError("there is no such raw folder", file=raw, fix=fix)
     found = Found()
-    for table in tables:
-        folder = raw / table.source / table.name
-        if os.path.lexists(folder):
-            _look(folder, raw, table, found, ())
-    for source in sorted({table.source for table in tables}):
-        of_source = [table for table in tables if table.source == source]
-        for path in _databases(raw / source):
-            _look_into(path, raw, of_source, found, whole)
-    if whole:
-        found.undeclared += _undeclared(raw, tables)
+    try:
+        for table in tables:
+            folder = raw / table.source / table.name
+            if os.path.lexists(folder):
+                _look(folder, raw, table, found)
+        for source in sorted({table.source for table in tables}):
+            for path in _databases(raw / source):
+                _look_into(path, raw, [t for t in tables if t.source == source], found, whole)
+        if whole:
+            found.undeclared += _undeclared(raw, tables)
+    except OSError as error:
+        reason = f"the folder cannot be listed: {error.strerror}"
+        raise CasebookError(reason, file=error.filename, fix="mend its permissions") from error
     found.files = sorted(_checked(found.files), key=lambda file: os.fsencode(file.source_file))
     found.undeclared.sort()
     return found
 
 
-def _checked(files: list[RawFile]) -> list[RawFile]:
-    """Each name once: where two things go by the same, neither is read. And a table that has a
-    snapshot takes nothing else.
-    """
+def _checked(files: list[RawFile]) -> Iterator[RawFile]:
+    """Each name once, as of two things neither is read; a snapshot's table has no other files."""
     named: dict[str, RawFile] = {}
     for file in files:
         if file.source_file in named:
@@ -147,18 +173,15 @@ def _checked(files: list[RawFile]) -> list[RawFile]:
     for name, file in named.items():
         snapshot = file.table.snapshot
         if snapshot in named and name != snapshot:
-            reason = (
-                f"its table has a snapshot, {snapshot}, and takes no other files; remove this one"
-            )
-            named[name] = replace(file, refusal=reason)
-    return list(named.values())
+            takes = "and takes no other files; remove this one"
+            file = replace(file, refusal=f"its table has a snapshot, {snapshot}, {takes}")
+        yield file
 
 
 def _look(
-    path: Path, raw: Path, table: Table, found: Found, above: tuple[tuple[int, int], ...]
+    path: Path, raw: Path, table: Table, found: Found, above: tuple[tuple[int, int], ...] = ()
 ) -> None:
     """Add a file, or all files of a folder; `above` are device and inode of the folders above."""
-    name = name_below(raw, path)
     try:
         status = status_below(path, raw)
         if not stat.S_ISDIR(status.st_mode):
@@ -169,30 +192,28 @@ def _look(
             raise OSError("a symbolic link that leads back to a folder around it")
         children = list(path.iterdir())
     except (OSError, RuntimeError) as error:
-        found.files.append(RawFile(path, name, table, why_unreadable(error)))
+        found.files.append(RawFile(path, name_below(raw, path), table, why_unreadable(error)))
         return
     for child in children:
         if child.name.startswith(".") or is_sidecar(child.name):
-            found.undeclared.append(_with_slash(raw, child))
+            found.undeclared.append(_shown(raw, child))
         else:
             _look(child, raw, table, found, (*above, identity))
 
 
 def _add_file(path: Path, status: os.stat_result, raw: Path, table: Table, found: Found) -> None:
     """Add a file in a declared table's folder: of a database its table, of an archive all files."""
-    name = name_below(raw, path)
+    name, member = name_below(raw, path), None
     refusal = check_file(path, status) or _lacks_folders(path, raw, table)
-    is_zip, member = path.suffix.lower() == ".zip", None
     try:
-        if is_zip and not refusal:
+        if path.suffix.lower() == ".zip" and not refusal:
             _add_members(path, name, table, found)
             return
-        if is_database(path.name):
-            names = [] if refusal else table_names(path)
-            member = delivered_table(names, table)
+        if is_database(path.name) and not refusal:
+            names = table_names(path)
+            member = find_table(names, *table.names)
             found.undeclared += [f"{name}#{other}" for other in names if other != member]
-            if member is None and not refusal:
-                refusal = no_such_table(table.name, names)
+            refusal = None if member else no_such_table(table.name, names)
     except Refused as reason:
         refusal = str(reason)
     if is_database(path.name):
@@ -201,28 +222,30 @@ def _add_file(path: Path, status: os.stat_result, raw: Path, table: Table, found
 
 
 def _add_members(path: Path, name: str, table: Table, found: Found) -> None:
-    for member in zipped.members(path):
-        full_name = f"{name}#{member.filename}"
-        if zipped.is_hidden(member):
-            found.undeclared.append(full_name)
-        else:
-            refusal = zipped.why_refused(member)
-            found.files.append(RawFile(path, full_name, table, refusal, archived=member))
-
-
-def delivered_table(names: Sequence[str], table: Table) -> str | None:
-    """The one of a database's tables that is a declared one: by its name, then by its aliases."""
-    found = (find_table(names, name) for name in table.names)
-    return next((name for name in found if name is not None), None)
+    """Add the files in an archive, but for those that are hidden, or that macOS adds."""
+    with _opened(path) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+    if not members:
+        raise Refused("the archive holds no files")
+    for member in members:
+        parts, refusal = member.filename.split("/"), None
+        if parts[0] == "__MACOSX" or any(part.startswith(".") for part in parts):
+            found.undeclared.append(f"{name}#{member.filename}")
+            continue
+        if member.flag_bits & 1:
+            refusal = "it is encrypted; have it delivered without a password"
+        elif is_database(member.filename) or member.filename.lower().endswith(".zip"):
+            refusal = "it is not read from an archive; deliver it unpacked"
+        file = RawFile(path, f"{name}#{member.filename}", table, refusal, archived=member)
+        found.files.append(file)
 
 
 def _databases(folder: Path) -> Iterator[Path]:
     """The databases that lie in a source's own folder, packed ones too."""
-    if folder.is_dir():
-        for path in folder.iterdir():
-            unpacked = path.stem if path.suffix.lower() in COMPRESSIONS else path.name
-            if is_database(unpacked) and not path.name.startswith(".") and not path.is_dir():
-                yield path
+    for path in folder.iterdir() if folder.is_dir() else ():
+        unpacked = path.stem if path.suffix.lower() in COMPRESSIONS else path.name
+        if is_database(unpacked) and not path.name.startswith(".") and not path.is_dir():
+            yield path
 
 
 def _look_into(path: Path, raw: Path, tables: Sequence[Table], found: Found, whole: bool) -> None:
@@ -239,16 +262,14 @@ def _look_into(path: Path, raw: Path, tables: Sequence[Table], found: Found, who
         table = Table(tables[0].source, PurePosixPath(name).stem, ())
         found.files.append(RawFile(path, name, table, reason))
         return
-    delivered = {table.name: delivered_table(names, table) for table in tables}
+    others = set(names)
     for table in tables:
-        if (member := delivered[table.name]) is not None:
+        if member := find_table(names, *table.names):
+            others.discard(member)
             refusal = _lacks_folders(path, raw, table)
-            file = RawFile(path, f"{name}#{table.name}", table, refusal, member)
-            found.files.append(file)
-    others = [other for other in names if other not in delivered.values()]
+            found.files.append(RawFile(path, f"{name}#{table.name}", table, refusal, member))
     if whole and len(others) == len(names):
-        has = ", ".join(names) or "none"
-        wanted = ", ".join(table.name for table in tables)
+        has, wanted = ", ".join(names) or "none", ", ".join(table.name for table in tables)
         found.undeclared.append(f"{name} (its tables: {has}; declared: {wanted})")
     elif whole:
         found.undeclared += [f"{name}#{other}" for other in others]
@@ -266,17 +287,16 @@ def _lacks_folders(path: Path, raw: Path, table: Table) -> str | None:
 
 
 def _undeclared(raw: Path, tables: Sequence[Table]) -> Iterator[str]:
+    """What lies in the raw folder and its sources' folders, and belongs to no declared table."""
     sources = {table.source for table in tables}
     folders = {(table.source, table.name) for table in tables}
     for first in raw.iterdir():
         if first.name not in sources:
-            yield _with_slash(raw, first)
+            yield _shown(raw, first)
         elif first.is_dir():
-            databases = set(_databases(first))
-            for second in first.iterdir():
-                if (first.name, second.name) not in folders and second not in databases:
-                    yield _with_slash(raw, second)
+            known = {*_databases(first), *(raw.joinpath(*folder) for folder in folders)}
+            yield from (_shown(raw, second) for second in first.iterdir() if second not in known)
 
 
-def _with_slash(raw: Path, path: Path) -> str:
+def _shown(raw: Path, path: Path) -> str:
     return name_below(raw, path) + ("/" if path.is_dir() else "")

@@ -11,6 +11,7 @@ from casebook.errors import Refused
 from casebook.lake.layout import Lake, fits
 from casebook.lake.ledger import Damaged, LedgerEntry, read_corrections
 from casebook.load.discover import RawFile
+from casebook.load.report import Options
 from casebook.readers.archives import refused
 
 KEEP_REPLACED = timedelta(days=1)
@@ -42,17 +43,16 @@ class Known:
 
 
 def look_up(file: RawFile, lake: Lake, *, verify: bool) -> Known:
-    """Look a raw file up in the ledger and in the lake.
+    """Look a raw file, whose lock is held, up in the ledger and in the lake.
 
     Args:
-        file: the raw file; its lock is held.
+        file: the raw file.
         lake: the lake.
         verify: whether to hash its landed files.
     """
-    keys = (file.table.source, file.table.name, file.source_file)
-    path = lake.entry_path(*keys)
+    path = lake.entry_path(*file.key)
     try:
-        stored = lake.read_entry(*keys)
+        stored = lake.read_entry(*file.key)
         if stored is None:
             return Known(corrections=read_corrections(path))
     except Damaged as damaged:
@@ -60,45 +60,29 @@ def look_up(file: RawFile, lake: Lake, *, verify: bool) -> Known:
             corrections = read_corrections(path)
         except Damaged as also:
             return Known(stop=f"{also}; put it back from a backup, or delete it")
-        left = [replaced_now(name) for name in lake.parquet_files(*keys)]
+        left = [replaced_now(name) for name in lake.parquet_files(*file.key)]
         return Known(why_again=str(damaged), corrections=corrections, replaced=left)
+    known = Known(stored, corrections=stored.corrections)
     if stored.landed_file is None:
-        return Known(stored, corrections=stored.corrections)
-    known = Known(
-        stored,
-        landed=stored,
-        corrections=stored.corrections,
-        replaced=stored.replaced_files + [replaced_now(name) for name in stored.files],
-    )
-    if not has_files(stored, lake):
-        return replace(known, landed=None, why_again="a landed file of it is missing")
-    return replace(known, why_again=why_damaged(stored, lake)) if verify else known
-
-
-def why_damaged(entry: LedgerEntry, lake: Lake) -> str | None:
-    """What is wrong with the landed files of an entry, or None.
-
-    Raises:
-        OSError: if they cannot be read.
-    """
-    if entry.landed_hash is None:
-        return "the ledger has no hash of its landed files"
-    if lake.hash_of(entry.files) != entry.landed_hash:
-        return "a landed file of it is damaged"
-    return None
+        return known
+    left = stored.replaced_files + [replaced_now(name) for name in stored.files]
+    if not lake.has_files(stored):
+        return replace(known, why_again="a landed file of it is missing", replaced=left)
+    why = lake.why_damaged(stored) if verify else None
+    return replace(known, landed=stored, why_again=why, replaced=left)
 
 
 def unchanged(
-    file: RawFile, known: Known, hashed: Callable[[], str], *, verify: bool, allow_shrink: bool
+    file: RawFile, known: Known, options: Options, hashed: Callable[[], str]
 ) -> LedgerEntry | None:
     """The entry of a file whose bytes and declaration are those that were landed.
 
     Args:
         file: the raw file.
         known: what is known of it.
+        options: `verify`: hash its bytes even where size and modification time are as in the
+            ledger; `allow_shrink`: land it even if it has fewer bytes than when it was landed.
         hashed: gives the SHA-256 of its bytes.
-        verify: hash them even where size and modification time are as in the ledger.
-        allow_shrink: land it if it has fewer bytes than when it was landed.
 
     Raises:
         Refused: if it cannot be landed, whatever is in it.
@@ -114,7 +98,7 @@ def unchanged(
         raise refused(error) from error
     if landed is None:
         return None
-    may_shrink = allow_shrink or file.source_file == file.table.snapshot
+    may_shrink = options.allow_shrink or file.source_file == file.table.snapshot
     if size < landed.size_bytes and not may_shrink:
         raise Shrunk(
             f"it has shrunk from {landed.size_bytes:,} to {size:,} bytes; what was"
@@ -122,7 +106,7 @@ def unchanged(
         )
     if size != landed.size_bytes or landed.declaration != file.table.declaration:
         return None
-    is_touched = verify or modified != landed.modified_ns
+    is_touched = options.verify or modified != landed.modified_ns
     if known.why_again or (is_touched and hashed() != landed.file_hash):
         return None
     return replace(landed, state="unchanged", modified_ns=modified, refusal=None)
@@ -130,19 +114,17 @@ def unchanged(
 
 def needs_nothing(file: RawFile, known: LedgerEntry, lake: Lake) -> bool:
     """Whether a glance at a raw file and at its entry tells that there is nothing to do."""
-    if file.refusal or known.state != "unchanged" or any(map(is_old, known.replaced_files)):
-        return False
     try:
-        same = file.status() == (known.size_bytes, known.modified_ns)
+        return (
+            not file.refusal
+            and known.state == "unchanged"
+            and known.declaration == file.table.declaration
+            and file.status() == (known.size_bytes, known.modified_ns)
+            and lake.has_files(known)
+            and not any(map(is_old, known.replaced_files))
+        )
     except OSError:
         return False
-    same = same and known.declaration == file.table.declaration
-    return same and known.landed_file is not None and has_files(known, lake)
-
-
-def has_files(entry: LedgerEntry, lake: Lake) -> bool:
-    """Whether all files that an entry names are there."""
-    return all((lake.root / file).is_file() for file in entry.files)
 
 
 def replaced_now(file: str) -> dict[str, str]:

@@ -11,32 +11,31 @@ commit     the ledger entry
 
 from __future__ import annotations
 
-import tempfile
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 
 from casebook.errors import Refused
 from casebook.lake.layout import Lake, landed_name
 from casebook.lake.ledger import LedgerEntry
 from casebook.lake.quarantine import Quarantine
-from casebook.load import zipped
 from casebook.load.again import reapply_corrections
 from casebook.load.decode import decode_columns
 from casebook.load.discover import RawFile
 from casebook.load.known import Known, Shrunk, is_old, look_up, unchanged
 from casebook.load.measure import hash_file
 from casebook.load.report import FileResult
-from casebook.load.worker import Worker, plainly_named
+from casebook.load.worker import Worker
 from casebook.readers.archives import UNREADABLE, refused
 from casebook.readers.base import Measured, Raw, Reading, Workspace
 from casebook.readers.choose import find_reader
 
 ATTEMPTS = 3
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./ -]+")
 
 
 def land(file: RawFile, size: int, worker: Worker) -> FileResult:
@@ -47,41 +46,26 @@ def land(file: RawFile, size: int, worker: Worker) -> FileResult:
         size: its size in bytes, as progress was told of it.
         worker: what loads it.
     """
-    start, lake, options = perf_counter(), worker.lake, worker.options
+    lake, options = worker.lake, worker.options
     worker.unread = size
     with lake.file_lock(file.source_file):
         known = look_up(file, lake, verify=options.verify)
+
+        def hashed() -> str:
+            return hash_file(_delivered(file, worker), worker.read)
+
         try:
-            entry = unchanged(
-                file,
-                known,
-                lambda: hash_file(_delivered(file, worker), worker.read),
-                verify=options.verify,
-                allow_shrink=options.allow_shrink,
-            ) or _land(file, known, worker)
+            entry = unchanged(file, known, options, hashed) or _land(file, known, worker)
         except Refused as refusal:
             worker.drop_broken_connection(refusal)
             entry = _refused(file, known, refusal)
-        if entry.refusal is None or known.stored or not (known.why_again or known.stop):
+        if not entry.refusal or known.stored or not (known.why_again or known.stop):
             _commit(lake, entry, known)
-    return FileResult(entry, perf_counter() - start, size, known.why_again)
-
-
-def _commit(lake: Lake, entry: LedgerEntry, known: Known) -> None:
-    entry.replaced_files = [old for old in entry.replaced_files if not is_old(old)]
-    has_same_files = known.stored is not None and _files(entry) == _files(known.stored)
-    if entry != known.stored:
-        lake.commit(entry, durably=not has_same_files)
-    if not has_same_files:
-        lake.sweep(entry)
+    return FileResult(entry, size, known.why_again)
 
 
 def _land(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
-    """Read a file that does not change meanwhile, and put what came of it into its place.
-
-    Raises:
-        Refused: if it cannot be read as a whole, or changes whenever it is read.
-    """
+    """Read a file that does not change meanwhile, and put what came of it into its place."""
     for _ in range(ATTEMPTS):
         try:
             return _land_once(file, known, worker)
@@ -94,13 +78,13 @@ def _land(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
 
 def _land_once(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
     identity = _identity(file)
-    path, folder = _delivered(file, worker), worker.empty_folder()
+    path, folder = _delivered(file, worker), worker.empty_folder("file")
     reader, compression = find_reader(path, file.table)
     prefix = known.landed.size_bytes if known.landed else None
     measuring = worker.measure(path, identity, compression, prefix, reader.counter)
     quarantine = Quarantine(folder / "quarantine.jsonl")
     workspace = Workspace(worker.connect(), folder, folder / "landed.parquet", quarantine)
-    raw = Raw(plainly_named(path, folder), compression, file.table, measuring.result, file.member)
+    raw = Raw(_plainly_named(path, folder), compression, file.table, measuring.result, file.member)
     rejected = folder / "rejected.parquet"
     try:
         with _failures_told_apart(measuring):
@@ -116,27 +100,27 @@ def _land_once(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
             raise _Changed
     _check_counts(reading, written, quarantine.count)
     entry = _entry(file, known, reader.format, measured, reading)
-    with _again_folder(known, folder.parent) as again:
-        with _failures_told_apart(measuring):
-            attempt = reapply_corrections(
-                entry, rejected, file.table, workspace.connection, Path(again)
-            )
-        left = rejected if attempt.landed is None and written else attempt.left
-        _check_shares(attempt.entry, file, known)
-        _place(worker.lake, attempt.entry, workspace.landed, left, attempt.landed)
+    with _failures_told_apart(measuring):
+        attempt = reapply_corrections(
+            entry, rejected, file.table, workspace.connection, worker.folder
+        )
+    _check_shares(attempt.entry, file, known)
+    left = attempt.left if attempt.landed else rejected
+    _place(worker.lake, attempt.entry, workspace.landed, left, attempt.landed)
     return attempt.entry
 
 
-def _again_folder(known: Known, parent: Path) -> AbstractContextManager[str]:
-    """A folder for the records that were corrected by hand, where there are any."""
-    return tempfile.TemporaryDirectory(dir=parent) if known.corrections else nullcontext("")
-
-
 def _delivered(file: RawFile, worker: Worker) -> Path:
-    """The raw file; a copy of it where it is a member of an archive."""
-    if file.archived is None:
-        return file.path
-    return zipped.unpack(file.path, file.archived, worker.empty_folder("unpacked"))
+    return file.delivered(worker.empty_folder("unpacked")) if file.archived else file.path
+
+
+def _plainly_named(path: Path, folder: Path) -> Path:
+    """A path to a raw file in which no character means something in a glob."""
+    if _PLAIN_PATH.fullmatch(str(path)):
+        return path
+    link = folder / "raw"
+    link.symlink_to(path.absolute())
+    return link
 
 
 def _identity(file: RawFile) -> tuple[int, ...]:
@@ -146,6 +130,49 @@ def _identity(file: RawFile) -> tuple[int, ...]:
         raise refused(error) from error
     member = file.archived.header_offset if file.archived else -1
     return status.st_dev, status.st_ino, status.st_size, member, status.st_mtime_ns
+
+
+class _Changed(Exception):
+    """The file was changed while it was read."""
+
+
+@contextmanager
+def _failures_told_apart(measuring: Future[Measured]) -> Iterator[None]:
+    """Turn failures of the raw file into refusals, and of the lake's disk into `OSError`."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise Refused("its records are too large for the loader's memory") from error
+    except (*UNREADABLE, duckdb.Error) as error:
+        measuring.result()
+        if isinstance(error, (OSError, duckdb.IOException)):
+            raise OSError(str(error)) from error
+        raise Refused(f"cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _check_counts(reading: Reading, written: int, quarantined: int) -> None:
+    if written != quarantined or reading.records != reading.landed + quarantined:
+        raise Refused(
+            f"the count does not come out: {reading.records} records, but {reading.landed} landed"
+            f" and {written} of {quarantined} quarantined; please report this as a bug"
+        )
+
+
+def _check_shares(entry: LedgerEntry, file: RawFile, known: Known) -> None:
+    """Refuse a file of which too little can be read."""
+    if entry.records and not entry.landed and known.landed and known.landed.landed:
+        raise Refused(
+            f"none of its {entry.records:,} records can be read; what was landed of it before is"
+            " kept"
+        )
+    most = file.table.max_bad_share
+    if most is not None and entry.quarantined > most * entry.records:
+        raise Refused(
+            f"{entry.quarantined:,} of its {entry.records:,} records cannot be read, more than the"
+            f" share of {most:g} that its table allows (max_bad_share)"
+        )
 
 
 def _entry(
@@ -182,50 +209,14 @@ def _state(file: RawFile, known: Known, measured: Measured) -> str:
     return "appended" if measured.prefix_hash == landed.file_hash else "amended"
 
 
-def _check_counts(reading: Reading, written: int, quarantined: int) -> None:
-    if written != quarantined or reading.records != reading.landed + quarantined:
-        raise Refused(
-            f"the count does not come out: {reading.records} records, but {reading.landed} landed"
-            f" and {written} of {quarantined} quarantined; please report this as a bug"
-        )
-
-
-def _check_shares(entry: LedgerEntry, file: RawFile, known: Known) -> None:
-    """Refuse a file of which too little can be read."""
-    if entry.records and not entry.landed and known.landed is not None and known.landed.landed:
-        raise Refused(
-            f"none of its {entry.records:,} records can be read; what was landed of it before is"
-            " kept"
-        )
-    most = file.table.max_bad_share
-    if most is not None and entry.quarantined > most * entry.records:
-        raise Refused(
-            f"{entry.quarantined:,} of its {entry.records:,} records cannot be read, more than the"
-            f" share of {most:g} that its table allows (max_bad_share)"
-        )
-
-
-def _place(
-    lake: Lake, entry: LedgerEntry, landed: Path, rejected: Path | None, replayed: Path | None
-) -> None:
-    """Put new files into their places, and name them in the entry."""
-    keys = (entry.source_name, entry.table_name, entry.source_file)
-    name = landed_name(entry.file_hash, datetime.fromisoformat(f"{entry.loaded_at}+00:00"))
-    entry.landed_file = lake.place(landed, lake.landed_folder(*keys) / name)
-    if rejected:
-        entry.rejected_file = lake.place(rejected, lake.rejected_folder(*keys) / name)
-    if replayed:
-        name = landed_name(entry.file_hash, datetime.now(UTC))
-        entry.replayed_files = [lake.place(replayed, lake.landed_folder(*keys) / name)]
-    entry.landed_hash = lake.hash_of(entry.files)
-
-
 def _refused(file: RawFile, known: Known, refusal: Refused) -> LedgerEntry:
     """The entry of a file that is not landed as it is now: what was landed before stays."""
-    entry = known.landed or _unread_entry(file)
-    state = "shrunk" if isinstance(refusal, Shrunk) else "refused"
-    reason = _plain(str(refusal))
-    return replace(entry, state=state, refusal=reason, corrections=known.corrections)
+    return replace(
+        known.landed or _unread_entry(file),
+        state="shrunk" if isinstance(refusal, Shrunk) else "refused",
+        refusal=_plain(str(refusal)),
+        corrections=known.corrections,
+    )
 
 
 def _unread_entry(file: RawFile) -> LedgerEntry:
@@ -246,30 +237,32 @@ def _unread_entry(file: RawFile) -> LedgerEntry:
     )
 
 
-class _Changed(Exception):
-    """The file was changed while it was read."""
-
-
-@contextmanager
-def _failures_told_apart(measuring: Future[Measured]) -> Iterator[None]:
-    """Turn failures of the raw file into refusals, and of the lake's disk into `OSError`."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise Refused("its records are too large for the loader's memory") from error
-    except (*UNREADABLE, duckdb.Error) as error:
-        measuring.result()
-        if isinstance(error, (OSError, duckdb.IOException)):
-            raise OSError(str(error)) from error
-        raise Refused(f"cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def _files(entry: LedgerEntry) -> tuple[list[str], list[dict[str, str]]]:
-    return entry.files, entry.replaced_files
-
-
 def _plain(text: str) -> str:
     """A text without lone surrogates, which no JSON reader of the ledger would take."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _place(
+    lake: Lake, entry: LedgerEntry, landed: Path, rejected: Path | None, replayed: Path | None
+) -> None:
+    """Put new files into their places, and name them in the entry."""
+    name = landed_name(entry.file_hash, datetime.fromisoformat(f"{entry.loaded_at}+00:00"))
+    entry.landed_file = lake.place(landed, lake.landed_folder(*entry.key) / name)
+    if rejected and rejected.exists():
+        entry.rejected_file = lake.place(rejected, lake.rejected_folder(*entry.key) / name)
+    if replayed:
+        name = landed_name(entry.file_hash, datetime.now(UTC))
+        entry.replayed_files = [lake.place(replayed, lake.landed_folder(*entry.key) / name)]
+    entry.landed_hash = lake.hash_of(entry.files)
+
+
+def _commit(lake: Lake, entry: LedgerEntry, known: Known) -> None:
+    entry.replaced_files = [old for old in entry.replaced_files if not is_old(old)]
+    stored = known.stored
+    has_same_files = stored is not None and (
+        (entry.files, entry.replaced_files) == (stored.files, stored.replaced_files)
+    )
+    if entry != stored:
+        lake.commit(entry, durably=not has_same_files)
+    if not has_same_files:
+        lake.sweep(entry)

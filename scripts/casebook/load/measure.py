@@ -23,7 +23,7 @@ def measure(
 
     Args:
         path: the raw file.
-        compression: `gzip`, `zstd` or None.
+        compression: one of `COMPRESSIONS`, or None.
         prefix: also take the hash of so many first bytes.
         read: called with the number of bytes read, after each piece.
         counter: makes what counts the text.
@@ -62,20 +62,12 @@ def hash_file(path: Path, read: Callable[[int], None] = lambda size: None) -> st
 
 
 class _Hashed(io.RawIOBase):
-    """A file whose bytes are hashed as they are read."""
+    """A file whose bytes are hashed as they are read, its first ones by themselves, too."""
 
     def __init__(self, file: io.RawIOBase, prefix: int | None, read: Callable[[int], None]) -> None:
         self._file, self._prefix, self._read = file, prefix, read
-        self.size, self.whole, self._first = 0, hashlib.sha256(), hashlib.sha256()
-
-    @property
-    def prefix_hash(self) -> str | None:
-        """The hash of the first bytes asked for, or None if there are not so many."""
-        return self._first.hexdigest() if self._prefix is not None and self._is_reached else None
-
-    @property
-    def _is_reached(self) -> bool:
-        return self._prefix is not None and self.size >= self._prefix
+        self.size, self.whole = 0, hashlib.sha256()
+        self.prefix_hash = self.whole.hexdigest() if prefix == 0 else None
 
     def readable(self) -> bool:
         return True
@@ -83,10 +75,10 @@ class _Hashed(io.RawIOBase):
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         size = self._file.readinto(buffer) or 0
         piece = memoryview(buffer)[:size]
-        if self._prefix is not None and not self._is_reached:
-            at = self.whole.copy()
-            at.update(piece[: self._prefix - self.size])
-            self._first = at
+        if self._prefix is not None and self.size < self._prefix <= self.size + size:
+            first = self.whole.copy()
+            first.update(piece[: self._prefix - self.size])
+            self.prefix_hash = first.hexdigest()
         self.whole.update(piece)
         self.size += size
         self._read(size)

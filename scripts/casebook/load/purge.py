@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from casebook.errors import CasebookError
-from casebook.lake.layout import Lake, encode
-from casebook.lake.purge import purge_lake
+from casebook.lake.layout import TEMPORARY, Lake, encode
 from casebook.load.report import LoadReport, Progress
 from casebook.load.run import load
 from casebook.settings import Settings
@@ -37,17 +35,14 @@ def purge(settings: Settings, *, progress: Progress | None = None) -> LoadReport
         CasebookError: as `load`.
     """
     report = load(settings, verify=True, allow_shrink=True, progress=progress)
-    entries = [result.entry for result in report.files]
     try:
-        purge_lake(
-            Lake(settings.lake), {(e.source_name, e.table_name, e.source_file) for e in entries}
-        )
+        Lake(settings.lake).purge({result.entry.key for result in report.files})
     except OSError as error:
-        raise CasebookError(
+        reason, fix = (
             f"the lake cannot be written: {error}",
-            file=settings.lake,
-            fix="mend its permissions, then purge again",
-        ) from error
+            "mend its permissions, then purge again",
+        )
+        raise CasebookError(reason, file=settings.lake, fix=fix) from error
     return report
 
 
@@ -71,42 +66,35 @@ def find_text(settings: Settings, text: str) -> list[str]:
     files = sorted(path for path in settings.lake.rglob("*") if path.is_file())
     files += [p for p in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")) if p.is_file()]
     found = []
-    with connect(settings.lake / "_tmp" / "find") as connection:
+    with connect(settings.lake / TEMPORARY / "find") as connection:
         for path in files:
             name = str(path)
-            if text in name or encode(text) in name or _in_bytes(path, spellings):
-                found.append(name)
-            elif path.suffix == ".parquet":
-                try:
-                    if _holds(connection, f"read_parquet({quote_text(path)})", text):
-                        found.append(name)
-                except duckdb.Error:
-                    found.append(f"{name}: cannot be read, so it may be there")
+            try:
+                if text in name or encode(text) in name or _in_bytes(path, spellings):
+                    found.append(name)
+                elif path.suffix == ".parquet":
+                    values = f"read_parquet({quote_text(path)})"
+                    found += [name] if _holds(connection, values, text) else []
+            except duckdb.Error:
+                found.append(f"{name}: cannot be read, so it may be there")
     if warehouse.is_file():
         with duckdb.connect(str(warehouse), read_only=True) as connection:
-            found += [f"{warehouse}: {table}" for table in _in_tables(connection, text)]
+            tables = connection.execute("select schema_name, table_name from duckdb_tables()")
+            for schema, table in sorted(tables.fetchall()):
+                if _holds(connection, f"{quote_name(schema)}.{quote_name(table)}", text):
+                    found.append(f"{warehouse}: {schema}.{table}")
     return found
 
 
 def _in_bytes(path: Path, spellings: set[bytes]) -> bool:
-    with path.open("rb") as file:
-        if not path.stat().st_size:
-            return False
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return any(content.find(spelling) >= 0 for spelling in spellings)
-
-
-def _in_tables(connection: duckdb.DuckDBPyConnection, text: str) -> Iterator[str]:
-    tables = connection.execute("select schema_name, table_name from duckdb_tables() order by all")
-    for schema, name in tables.fetchall():
-        if _holds(connection, f"{quote_name(schema)}.{quote_name(name)}", text):
-            yield f"{schema}.{name}"
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return any(content.find(spelling) >= 0 for spelling in spellings)
 
 
 def _holds(connection: duckdb.DuckDBPyConnection, relation: str, text: str) -> bool:
     columns = connection.execute(f"describe from {relation}").fetchall()
     holds = " or ".join(f"contains({quote_name(name)}::varchar, $1)" for name, *_ in columns)
-    return (
-        connection.execute(f"select 1 from {relation} where {holds} limit 1", [text]).fetchone()
-        is not None
-    )
+    query = f"select 1 from {relation} where {holds} limit 1"
+    return connection.execute(query, [text]).fetchone() is not None

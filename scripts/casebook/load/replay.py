@@ -6,25 +6,65 @@ reader must know of the file that the record is from.
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from casebook.errors import CasebookError, Refused
 from casebook.lake.layout import Lake, landed_name
-from casebook.lake.ledger import LedgerEntry
-from casebook.load.again import rows_to_read, try_again
+from casebook.lake.ledger import Damaged, Key, LedgerEntry
+from casebook.load.again import Attempt, Failure, rows_to_read, try_again
 from casebook.load.discover import choose_tables
-from casebook.load.known import has_files, replaced_now, why_damaged
-from casebook.load.report import Failure, ReplayReport, TableReplay
+from casebook.load.known import replaced_now
 from casebook.settings import Settings
 from casebook.sources import Table, read_sources
 from casebook.sql import connect, quote_text
 
 if TYPE_CHECKING:
     import duckdb
+
+_NOT_EXPORTED = "not as it was exported"
+
+
+@dataclass
+class TableReplay:
+    """Numbers of one table: raw files with quarantined records, these, and how many landed now."""
+
+    files: int = 0
+    tried: int = 0
+    landed: int = 0
+
+    @property
+    def left(self) -> int:
+        """Records that stay in quarantine."""
+        return self.tried - self.landed
+
+
+@dataclass
+class ReplayReport:
+    """What a replay did.
+
+    Attributes:
+        tables: numbers by `source.table`, of the tables that had records in quarantine.
+        failures: what did not go well; a record that merely stays is none.
+    """
+
+    tables: dict[str, TableReplay] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def landed(self) -> int:
+        """Records that were landed, of all tables."""
+        return sum(table.landed for table in self.tables.values())
+
+    @property
+    def exit_status(self) -> int:
+        """1 if something did not go well, else 0."""
+        return 1 if self.failures else 0
 
 
 def replay(
@@ -54,23 +94,25 @@ def replay(
 
     chosen = {t.full_name: t for t in choose_tables(read_sources(settings.project), tables)}
     lake, report = Lake(settings.lake), ReplayReport()
+    damaged: dict[Key, Damaged] = {}
     try:
-        entries = lake.entries(lambda damage: report.failures.append(Failure("", str(damage))))
-        entries = [e for e in entries if e.rejected_file and e.full_table_name in chosen]
-        if not entries and corrections is None:
+        entries = {(e.full_table_name, e.source_file): e for e in lake.entries(damaged)}
+        report.failures += [Failure("", str(damage)) for damage in damaged.values()]
+        bad = [e for e in entries.values() if e.rejected_file and e.full_table_name in chosen]
+        if not bad and corrections is None:
             return report
         lake.remove_abandoned()
         with lake.workspace() as folder, connect(folder / "spill") as connection:
             if corrections:
-                _read_corrections(connection, corrections, lake, chosen)
-            done, total = 0, sum(entry.quarantined for entry in entries)
-            for entry in entries:
-                table = chosen[entry.full_table_name]
+                _read_corrections(connection, corrections)
+                _check_corrections(connection, corrections, lake, entries, sorted(chosen))
+            done, total = 0, sum(entry.quarantined for entry in bad)
+            for entry in bad:
+                count = report.tables.setdefault(entry.full_table_name, TableReplay())
+                table, given = chosen[entry.full_table_name], corrections is not None
                 with tempfile.TemporaryDirectory(dir=folder) as own:
-                    report.add(
-                        entry.full_table_name,
-                        *_replay_file(entry, table, lake, connection, Path(own), bool(corrections)),
-                    )
+                    failures = _replay_file(entry, table, lake, connection, Path(own), given, count)
+                report.failures += failures
                 done += entry.quarantined
                 if progress:
                     progress(done, total)
@@ -85,21 +127,8 @@ def replay(
     return report
 
 
-def _read_corrections(
-    connection: duckdb.DuckDBPyConnection, path: Path, lake: Lake, tables: Iterable[str]
-) -> None:
-    """Read a file that `export_quarantine` wrote and that someone has edited, as table `given`.
-
-    Args:
-        connection: where to make the table: line, source_file, record and text.
-        path: JSON lines with `source_file`, `table`, `record` and `text`.
-        lake: the lake, in whose quarantine each record must be, unless it stands in the ledger as
-            corrected that way.
-        tables: the tables whose records may be corrected, each `SOURCE.TABLE`.
-
-    Raises:
-        CasebookError: if it cannot be read, or a line is of no such record.
-    """
+def _read_corrections(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Read a file that `export_quarantine` wrote and that someone has edited, as table `given`."""
     import duckdb
 
     columns = "{source_file: 'VARCHAR', \"table\": 'VARCHAR', record: 'BIGINT', text: 'VARCHAR'}"
@@ -111,63 +140,72 @@ def _read_corrections(
             f" columns = {columns}, maximum_object_size = {size + 1})"
         )
     except (OSError, duckdb.IOException) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = f"the corrections cannot be read: {getattr(error, 'strerror', None) or error}"
         fix = "name the file that `casebook replay --export` wrote"
-        raise CasebookError(
-            f"the corrections cannot be read: {reason}", file=path, fix=fix
-        ) from error
+        raise CasebookError(reason, file=path, fix=fix) from error
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise CasebookError(
-            f"not as it was exported: {reason}",
-            file=path,
-            fix='change nothing but `text`, and write \\" for " and \\\\ for \\ in it',
-        ) from error
-    _check_corrections(connection, path, lake, sorted(tables))
+        reason = f"{_NOT_EXPORTED}: {str(error).splitlines()[0]}"
+        fix = 'change nothing but `text`, and write \\" for " and \\\\ for \\ in it'
+        raise CasebookError(reason, file=path, fix=fix) from error
 
 
 def _check_corrections(
-    connection: duckdb.DuckDBPyConnection, path: Path, lake: Lake, tables: list[str]
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    lake: Lake,
+    entries: dict[tuple[str, str], LedgerEntry],
+    tables: list[str],
 ) -> None:
     """Raise an error about the first line that is of no record in quarantine.
 
     A correction that was applied earlier is passed over, so that the same file may be given again.
     """
-    entries = {(e.full_table_name, e.source_file): e for e in lake.entries(lambda damage: None)}
     named = connection.execute('select distinct "table", source_file from given').fetchall()
-    rejected = [lake.root / str(entries[key].rejected_file) for key in named if key in entries]
-    files = ", ".join(quote_text(file) for file in rejected if file.is_file())
-    bad = f"select source_file, record from read_parquet([{files}])" if files else "select '', 0"
+    files, applied = [], []
+    for entry in (entries[key] for key in named if key in entries):
+        if entry.rejected_file and (lake.root / entry.rejected_file).is_file():
+            files.append(quote_text(lake.root / entry.rejected_file))
+        applied += [{**c, "source_file": entry.source_file} for c in entry.corrections]
+    bad = f"read_parquet([{', '.join(files)}])" if files else "(select '' source_file, 0 record)"
     wrong = connection.execute(
         f"""
-        select
-            line, "table", source_file, record, text,
-            row_number() over (partition by source_file, record order by line) > 1 as is_second,
-            (source_file, record) in ({bad}) as is_bad
+        with applied as (
+            select unnest(from_json(
+                $applied,
+                '[{{"source_file": "VARCHAR", "record": "BIGINT", "text": "VARCHAR",
+                    "applied": "BOOLEAN"}}]'
+            )) as one
+        )
+
+        select line, "table", record, source_file, case
+            when "table" is null or source_file is null or record is null or text is null
+                then '{_NOT_EXPORTED}'
+            when "table" not in (select unnest($tables)) then 'other table'
+            when row_number() over (partition by source_file, record order by line) > 1
+                then 'a second line for the same record'
+            when (source_file, record) in (select source_file, record from {bad}) then null
+            when (source_file, record, text) in (
+                select one.source_file, one.record, one.text from applied where one.applied
+            ) then 'applied'
+            else 'not in quarantine'
+        end as reason
         from given
-        qualify
-            "table" is null or text is null or is_second or is_bad is not true
-            or "table" not in (select unnest(?))
+        qualify reason is not null
         order by line
         """,
-        [tables],
+        {"applied": json.dumps(applied), "tables": tables},
     ).fetchall()
-    for line, table, source_file, record, text, is_second, is_bad in wrong:
-        entry = entries.get((table, source_file))
-        applied = (
-            [(c["record"], c["text"]) for c in entry.corrections if c["applied"]] if entry else []
-        )
-        if None in (table, source_file, record, text):
-            reason, fix = "not as it was exported", "change nothing but `text`"
-        elif table not in tables:
-            reason = f"{table} is no declared table, or not chosen"
-            fix = f"give corrections of these only: {', '.join(tables)}"
-        elif is_second:
-            reason, fix = "a second line for the same record", "remove one of them"
-        elif (record, text) in applied and not is_bad:
+    for line, table, record, source_file, reason in wrong:
+        if reason == "applied":
             connection.execute("delete from given where line = ?", [line])
             continue
-        else:
+        fix = "remove one of them"
+        if reason == _NOT_EXPORTED:
+            fix = "change nothing but `text`"
+        elif reason == "other table":
+            reason = f"{table} is no declared table, or not chosen"
+            fix = f"give corrections of these only: {', '.join(tables)}"
+        elif reason == "not in quarantine":
             reason = f"record {record} of {source_file} is not in quarantine"
             fix = "remove the line; `casebook replay --export` writes what is in quarantine now"
         raise CasebookError(f"line {line}: {reason}", file=path, fix=fix)
@@ -180,26 +218,31 @@ def _replay_file(
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
     has_given: bool,
-) -> tuple[TableReplay, list[Failure]]:
+    count: TableReplay,
+) -> list[Failure]:
     """Replay one raw file under its lock: a loader may have landed it again since it was found."""
     import duckdb
 
+    count.files += 1
+    tried = known.quarantined
     try:
         with lake.file_lock(known.source_file):
-            entry = lake.read_entry(known.source_name, known.table_name, known.source_file)
+            entry = lake.read_entry(*known.key)
+            tried = entry.quarantined if entry else 0
             if entry is None or entry.rejected_file is None:
-                return TableReplay(1), []
-            if not has_files(entry, lake):
+                return []
+            if not lake.has_files(entry):
                 raise Refused("a landed file of it is missing; `casebook load` lands it again")
-            if entry.landed_hash and (why := why_damaged(entry, lake)):
+            if entry.landed_hash and (why := lake.why_damaged(entry)):
                 raise Refused(f"{why}; `casebook load --verify` lands it again")
             quarantine = lake.root / entry.rejected_file
-            rows = rows_to_read(entry, quarantine, connection, has_given=has_given)
+            given = {"given": "from given"} if has_given else {}
+            rows = rows_to_read(entry, quarantine, connection, **given)
             attempt = try_again(entry, quarantine, rows, table, connection, folder)
-            landed = attempt.entry.landed - entry.landed
             if attempt.landed:
-                _commit(lake, attempt.entry, attempt.landed, attempt.left)
-            return TableReplay(1, entry.quarantined, landed), attempt.failures
+                _commit(lake, entry, attempt, attempt.landed)
+                count.landed += attempt.entry.landed - entry.landed
+            return attempt.failures
     except Refused as refusal:
         reason = str(refusal)
     except duckdb.OutOfMemoryException:
@@ -208,20 +251,20 @@ def _replay_file(
         raise
     except duckdb.Error as error:
         reason = f"cannot be read: {str(error).splitlines()[0]}"
-    return TableReplay(1, known.quarantined), [Failure(known.source_file, reason)]
+    finally:
+        count.tried += tried
+    return [Failure(known.source_file, reason)]
 
 
-def _commit(lake: Lake, entry: LedgerEntry, landed: Path, left: Path | None) -> None:
+def _commit(lake: Lake, before: LedgerEntry, attempt: Attempt, landed: Path) -> None:
     """Put new files beside the old ones, and name them in the entry."""
+    entry, left = attempt.entry, attempt.left
     name = landed_name(entry.file_hash, datetime.now(UTC))
-    keys = (entry.source_name, entry.table_name, entry.source_file)
-    entry.replayed_files = [
-        *entry.replayed_files,
-        lake.place(landed, lake.landed_folder(*keys) / name),
-    ]
-    entry.replaced_files = [*entry.replaced_files, replaced_now(str(entry.rejected_file))]
-    rejected_folder = lake.rejected_folder(*keys)
-    entry.rejected_file = lake.place(left, rejected_folder / name) if left else None
+    placed = lake.place(landed, lake.landed_folder(*entry.key) / name)
+    rejected = lake.rejected_folder(*entry.key) / name
+    entry.replayed_files = [*before.replayed_files, placed]
+    entry.replaced_files = [*before.replaced_files, replaced_now(str(before.rejected_file))]
+    entry.rejected_file = lake.place(left, rejected) if left else None
     entry.landed_hash = entry.landed_hash and lake.hash_of(entry.files)
     lake.commit(entry)
     lake.sweep(entry)
