@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import duckdb
@@ -81,3 +82,15 @@ def test_a_metric_equals_its_mart(project, name) -> None:
         connection.execute(f"set search_path = '{SCHEMAS}'")
         assert found == connection.execute(f"{mart} order by all").fetchall()
     assert found
+
+
+def test_dbt_shows_an_analysis(project) -> None:
+    [(title, lines)] = project.query(
+        "select album_title, line_count from music_store.album_sales"
+        " order by line_count desc, album_title, album_id limit 1"
+    )
+    shown = project.run(
+        "dbt", "--quiet", "show", "--select", "most_popular_album", "--output", "json"
+    ).stdout
+    [row] = json.loads(shown)["show"]
+    assert row == {"album_title": title, "line_count": lines}

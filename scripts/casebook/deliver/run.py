@@ -203,22 +203,25 @@ def _merge(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> int:
     """Send a table the rows that it lacks, and take out those that it has beyond the mart's."""
     # Others may read it meanwhile, and nobody may write it.
     cursor.execute(f"lock table {qualified(mart.target)} in share row exclusive mode")
-    _read(warehouse, cursor, mart)
     columns = [quote_name(column.name) for column in mart.columns]
-    key = [quote_name(name) for name in mart.key] or columns
     # Without a key, the first, second, … of equal rows is told apart by its number.
     nth = "1" if mart.key else f"row_number() over (partition by {', '.join(columns)})"
-    here, there = (f"(select *, {nth} as {_NTH} from ({q}))" for q in (mart.query, "from there"))
-
-    def only_in(one: str, other: str, by: Sequence[str]) -> str:
-        same = (f"one.{name} is not distinct from other.{name}" for name in (*by, _NTH))
-        return f"from {one} as one anti join {other} as other on {' and '.join(same)}"
-
+    by = [quote_name(name) for name in mart.key] or columns
+    same = " and ".join(f"here.{name} is not distinct from there.{name}" for name in (*by, _NTH))
+    differs = (f" or here.{name} is distinct from there.{name}" for name in columns)
+    sides = mart.query, _arriving(warehouse, cursor, mart)
+    here, there = (f"(select *, {nth} as {_NTH} from ({side}))" for side in sides)
+    warehouse.execute(
+        f"create or replace temp table differing as"
+        f" select {', '.join(f'here.{name}' for name in columns)}, here.{_NTH}, {_PLACE}"
+        f" from {here} as here full join {there} as there"
+        f" on {same} where here.{_NTH} is null or there.{_NTH} is null {''.join(differs)}"
+    )
     cursor.execute(statements.create(mart, statements.COME, "temporary table"))
     cursor.execute(f"create temporary table {statements.GONE} (place text)")
-    come = f"select {', '.join(columns)} {only_in(here, there, columns)}"
+    come = f"select {', '.join(columns)} from differing where {_NTH} is not null"
     _copy(warehouse, cursor, come, statements.COME, temporary=True)
-    gone = f"select {_PLACE} as place {only_in(there, here, key)}"
+    gone = f"select {_PLACE} as place from differing where {_NTH} is null"
     _copy(warehouse, cursor, gone, statements.GONE, temporary=True)
     changed = _run(cursor, statements.merge(mart))
     cursor.execute(f"drop table {statements.COME}, {statements.GONE}")
@@ -246,23 +249,24 @@ def _copy(
     return int(cursor.adbc_ingest(name, reader, mode="append", **place))
 
 
-def _read(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> None:
-    """Read a table into the table `there`, typed as the mart, and the place of each row in it."""
+def _arriving(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> str:
+    """SQL that gives, once, a table's rows typed as the mart's, and the place of each in it."""
     here = warehouse.execute(f"describe {mart.query}").fetchall()
     names = ", ".join(quote_name(name) for name, *_ in here)
     typed = ", ".join(f"cast({quote_name(n)} as {kind}) as {quote_name(n)}" for n, kind, *_ in here)
     cursor.execute(f"select {names}, ctid::text as {_PLACE} from {qualified(mart.target)}")
     warehouse.register("arriving", cursor.fetch_record_batch())
-    warehouse.execute(
-        f"create or replace temp table there as select {typed}, {_PLACE} from arriving"
-    )
+    return f"select {typed}, {_PLACE} from arriving"
 
 
 def _compare(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> tuple[int, int]:
     """How many rows only the warehouse has, and how many only the database."""
-    _read(warehouse, cursor, mart)
-    there = f"select * exclude ({_PLACE}) from there"
-    only = [f"({a} except all {b})" for a, b in ((mart.query, there), (there, mart.query))]
+    warehouse.execute(
+        f"create or replace temp table there as select * exclude ({_PLACE})"
+        f" from ({_arriving(warehouse, cursor, mart)})"
+    )
+    sides = mart.query, "from there"
+    only = [f"({one} except all {other})" for one, other in (sides, sides[::-1])]
     return _count(warehouse, only[0]), _count(warehouse, only[1])
 
 
