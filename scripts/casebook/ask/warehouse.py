@@ -13,6 +13,12 @@ from casebook.errors import CasebookError
 if TYPE_CHECKING:
     import duckdb
 
+# Given a table, `source` or `source.table`, and a raw file, either of which may be null.
+_CHOSEN = """
+    ($1 is null or $1 in (source_name, source_name || '.' || table_name))
+    and ($2 is null or $2 = source_file)
+"""
+
 
 @contextlib.contextmanager
 def open_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -70,7 +76,7 @@ def rejects(
         that was quarantined, or how the first that was rejected begins.
     """
     return connection.execute(
-        """
+        f"""
         select
             source_file,
             stage,
@@ -87,9 +93,7 @@ def rejects(
             ), '')
         from audit.rejected_rows
         left join audit.loaded_files using (source_file, source_name, table_name)
-        where
-            ($1 is null or $1 in (source_name, source_name || '.' || table_name))
-            and ($2 is null or $2 = source_file)
+        where {_CHOSEN}
         group by source_file, stage, reason
         order by source_file, stage, count(*) desc, reason
         """,
@@ -111,12 +115,10 @@ def rejected_records(
         Source file, record number, first line or None, stage, reasons, raw text.
     """
     found = connection.execute(
-        """
+        f"""
         select source_file, source_record, first_line, stage, reasons, raw_text
         from audit.rejected_rows
-        where
-            ($1 is null or $1 in (source_name, source_name || '.' || table_name))
-            and ($2 is null or $2 = source_file)
+        where {_CHOSEN}
         order by source_file, source_record
         """,
         [table, file],
