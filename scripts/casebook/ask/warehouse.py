@@ -10,9 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from casebook.errors import CasebookError
+from casebook.sql import quote_name, quote_relation
 
 if TYPE_CHECKING:
     import duckdb
+
+# Given a table, `source` or `source.table`, and a raw file, either of which may be null.
+_CHOSEN = """
+    ($1 is null or $1 in (source_name, source_name || '.' || table_name))
+    and ($2 is null or $2 = source_file)
+"""
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ def rejects(
         that was quarantined, or how the first that was rejected begins.
     """
     return connection.execute(
-        """
+        f"""
         select
             source_file,
             stage,
@@ -115,9 +122,7 @@ def rejects(
             ), '')
         from audit.rejected_rows
         left join audit.loaded_files using (source_file, source_name, table_name)
-        where
-            ($1 is null or $1 in (source_name, source_name || '.' || table_name))
-            and ($2 is null or $2 = source_file)
+        where {_CHOSEN}
         group by source_file, stage, reason
         order by source_file, stage, count(*) desc, reason
         """,
@@ -139,12 +144,10 @@ def rejected_records(
         Source file, record number, first line or None, stage, reasons, raw text.
     """
     found = connection.execute(
-        """
+        f"""
         select source_file, source_record, first_line, stage, reasons, raw_text
         from audit.rejected_rows
-        where
-            ($1 is null or $1 in (source_name, source_name || '.' || table_name))
-            and ($2 is null or $2 = source_file)
+        where {_CHOSEN}
         order by source_file, source_record
         """,
         [table, file],
@@ -167,91 +170,76 @@ def trace(connection: duckdb.DuckDBPyConnection, table: str, key: Sequence[str])
     """
     import duckdb
 
-    schema, name, key_columns = _traceable(connection, table, len(key))
-    is_key = " and ".join(f'"{column}" = try_cast(? as {kind})' for column, kind in key_columns)
-    rows = connection.execute(f'select * from "{schema}"."{name}" where {is_key}', list(key))
-    columns = [column[0] for column in rows.description]
-    found = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
-    if not found:
-        raise CasebookError(
-            f"{schema}.{name} has no row whose "
-            + " and ".join(
-                f"{column} is {value}" for (column, _), value in zip(key_columns, key, strict=True)
-            ),
-            fix="`casebook rejects --raw` shows the records that are in no mart",
-        )
+    mart, key_columns = _traceable(connection, table, len(key))
+    is_key = " and ".join(f"{quote_name(n)} = try_cast(? as {kind})" for n, kind in key_columns)
+    found = connection.execute(f"select * from {quote_relation(mart)} where {is_key}", list(key))
+    rows = _named(found)
+    if not rows:
+        given = zip(key_columns, key, strict=True)
+        asked = " and ".join(f"{column} is {value}" for (column, _), value in given)
+        fix = "`casebook rejects --raw` shows the records that are in no mart"
+        raise CasebookError(f"{mart} has no row whose {asked}", fix=fix)
     origins = []
-    for row in found:
-        source, raw_table, form = connection.execute(
+    for row in rows:
+        place = row["source_file"], row["source_record"]
+        ((source, raw_table, form),) = connection.execute(
             "select source_name, table_name, format from audit.loaded_files where source_file = ?",
-            [row["source_file"]],
-        ).fetchone()
+            [place[0]],
+        ).fetchall()
+        raw = f"{quote_name(f'raw_{source}')}.{quote_name(raw_table)}"
+        where = "_source_file = ? and _source_record = ?"
         try:
-            record = connection.execute(
-                f'select * from "raw_{source}"."{raw_table}"'
-                " where _source_file = ? and _source_record = ?",
-                [row["source_file"], row["source_record"]],
-            )
+            (landed,) = _named(connection.execute(f"select * from {raw} where {where}", place))
         except duckdb.Error as error:
             raise CasebookError(
                 f"the lake that the warehouse was built over cannot be read: {error}",
                 fix="run `casebook build` with the lake in its place",
             ) from error
-        names = [column[0] for column in record.description]
-        landed = dict(zip(names, record.fetchone(), strict=True))
-        origins.append(
-            Origin(
-                table=f"{schema}.{name}",
-                row=row,
-                source_file=row["source_file"],
-                source_record=row["source_record"],
-                landed={k: v for k, v in landed.items() if not k.startswith("_")},
-                file_hash=landed["_file_hash"],
-                source_name=source,
-                table_name=raw_table,
-                format=form,
-            )
-        )
+        values = {name: value for name, value in landed.items() if not name.startswith("_")}
+        file_hash = landed["_file_hash"]
+        origins.append(Origin(mart, row, *place, values, file_hash, source, raw_table, form))
     return origins
+
+
+def _named(found: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _traceable(
     connection: duckdb.DuckDBPyConnection, table: str, key_length: int
-) -> tuple[str, str, list[tuple[str, str]]]:
-    """Schema, name and the first columns with their types of a mart that carries `source_file`."""
-    columns = connection.execute(
+) -> tuple[str, list[tuple[str, str]]]:
+    """A mart that carries its rows' origin, and its first columns with their types."""
+    marts: dict[str, list[tuple[str, str]]] = {}
+    for mart, column, kind in connection.execute(
         """
-        select table_schema, table_name, column_name, data_type
+        select table_schema || '.' || table_name, column_name, data_type
         from information_schema.columns
         where
             table_schema not in ('audit', 'staging', 'intermediate')
             and table_schema not like 'raw_%'
         order by table_schema, table_name, ordinal_position
         """
-    ).fetchall()
-    marts: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for schema, name, column, kind in columns:
-        marts.setdefault((schema, name), []).append((column, kind))
-    traceable = {
-        mart: found
-        for mart, found in marts.items()
-        if "source_file" in (column for column, _ in found)
-    }
-    named = [mart for mart in traceable if table in (mart[1], ".".join(mart))]
+    ).fetchall():
+        marts.setdefault(mart, []).append((column, kind))
+    keys = {}
+    for mart, columns in marts.items():
+        names = [column for column, _ in columns]
+        if "source_file" in names:
+            keys[mart] = columns[: names.index("source_file")]
+    named = [mart for mart in keys if table in (mart, mart.split(".", 1)[1])]
     if len(named) > 1:
-        both = " and ".join(".".join(mart) for mart in named)
-        raise CasebookError(f"{table} is the name of {both}", fix="name the schema, too")
+        reason = f"{table} is the name of {' and '.join(named)}"
+        raise CasebookError(reason, fix="name the schema, too")
     if not named:
-        known = ", ".join(map(".".join, traceable)) or "none yet"
         raise CasebookError(
-            f"{table} is no mart whose rows carry their origin", fix=f"the marts that do: {known}"
+            f"{table} is no mart whose rows carry their origin",
+            fix=f"the marts that do: {', '.join(keys) or 'none yet'}",
         )
-    (mart,) = named
-    names = [column for column, _ in traceable[mart]]
-    most = names.index("source_file")
-    if key_length > most:
+    key = keys[named[0]]
+    if key_length > len(key):
         raise CasebookError(
-            f"{'.'.join(mart)} has no key of {key_length} columns",
-            fix=f"give values of its first columns: {', '.join(names[:most])}",
+            f"{named[0]} has no key of {key_length} columns",
+            fix=f"give values of its first columns: {', '.join(column for column, _ in key)}",
         )
-    return *mart, traceable[mart][:key_length]
+    return named[0], key[:key_length]

@@ -126,14 +126,9 @@ def _print_answer(
         given: values by the names of parameters; None is the same as not given.
         shown: what parameters that are no options are called on the command line.
     """
-    from casebook.ask.declared import BUILD, read_endpoints
-    from casebook.ask.parameters import (
-        InvalidRequestError,
-        all_parameters,
-        read_values,
-        request_model,
-    )
-    from casebook.ask.selection import find_columns, select
+    from casebook.ask.declared import BUILD, read_endpoints, read_values
+    from casebook.ask.parameters import InvalidRequestError
+    from casebook.ask.query import find_columns, select
     from casebook.ask.warehouse import open_warehouse
 
     with open_warehouse(settings.warehouse) as connection:
@@ -144,13 +139,12 @@ def _print_answer(
         columns = find_columns(connection, endpoint, settings.warehouse)
         sent = {name: value for name, value in given.items() if value is not None}
         try:
-            model = request_model(endpoint, all_parameters(endpoint))
-            query = select(endpoint, read_values(endpoint, sent, model), columns)
+            query = select(endpoint, read_values(endpoint, sent), columns)
         except InvalidRequestError as error:
             problem = error.problems[0]
             raise typer.BadParameter(
                 f"{problem.sent!r}; expected: {problem.expected}",
                 param_hint=shown.get(problem.parameter, f"--{problem.parameter}"),
             ) from error
-        rows = ([*map(cell, row)] for batch in query.texts(connection) for row in batch)
+        rows = ([*map(cell, row)] for batch in query.rows(connection) for row in batch)
         print_rows([column.name for column in columns], rows)
