@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Verify, Warehouse
+from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Tables, Verify, Warehouse
 from casebook.cli.printing import digits, err, out, print_places, print_rows
 from casebook.errors import CasebookError
 from casebook.files import escaped
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    tables: Annotated[
-        list[str] | None,
-        typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default."),
-    ] = None,
+    tables: Tables = None,
     raw: Raw = None,
     lake: Lake = None,
     warehouse: Warehouse = None,
@@ -77,10 +74,7 @@ def rejects(
 
 
 def replay(
-    tables: Annotated[
-        list[str] | None,
-        typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default."),
-    ] = None,
+    tables: Tables = None,
     export: Annotated[
         Path | None,
         typer.Option("--export", help="Write what is in quarantine to a new file, to be edited."),
