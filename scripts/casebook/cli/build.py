@@ -6,12 +6,26 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from casebook.cli.load import load_tables
-from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Verify, Warehouse
+from casebook.cli.options import (
+    AllowShrink,
+    Check,
+    Force,
+    Lake,
+    Purge,
+    Quiet,
+    Raw,
+    Sample,
+    Target,
+    UnitTests,
+    Verbose,
+    Verify,
+    Warehouse,
+)
 from casebook.cli.printing import (
     cell,
     digits,
@@ -44,36 +58,13 @@ def build(
     warehouse: Warehouse = None,
     verify: Verify = False,
     allow_shrink: AllowShrink = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Build even where nothing has changed.")
-    ] = False,
-    purge: Annotated[
-        bool,
-        typer.Option(
-            "--purge", help="Leave no trace of what raw files no longer hold: build all anew."
-        ),
-    ] = False,
-    check: Annotated[
-        str | None,
-        typer.Option(
-            "--check", metavar="TEXT", help="Then search lake and warehouse for TEXT, in all bytes."
-        ),
-    ] = None,
-    unit_tests: Annotated[
-        bool, typer.Option("--unit-tests", help="Run dbt's unit tests too: they test the code.")
-    ] = False,
-    sample: Annotated[
-        bool,
-        typer.Option(
-            "--sample", help="Build sample/ where raw/ holds no files and nothing is published."
-        ),
-    ] = False,
-    target: Annotated[
-        str | None, typer.Option("--target", "-t", help="duckdb, or spark: see docs/spark.md.")
-    ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Print dbt's log, which is in logs/ in any case.")
-    ] = False,
+    force: Force = False,
+    purge: Purge = False,
+    check: Check = None,
+    unit_tests: UnitTests = False,
+    sample: Sample = False,
+    target: Target = None,
+    verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
     """Load, build into a candidate, and publish it if every error-level test passed.

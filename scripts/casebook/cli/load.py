@@ -108,7 +108,7 @@ def replay(
         )
     for failure in report.failures:
         err.print("[red]not done[/] ", end="")
-        err.print(str(failure), markup=False)
+        err.print(failure, markup=False)
     if not quiet:
         _print_replay(report)
     raise typer.Exit(report.exit_status)
@@ -119,8 +119,7 @@ def _lake_and_tables(
 ) -> tuple[LakeFolder, list[str]]:
     """The lake, which must be there, and the names of the chosen tables."""
     from casebook.lake.layout import Lake as LakeFolder
-    from casebook.load.discover import choose_tables
-    from casebook.sources import read_sources
+    from casebook.sources import choose_tables, read_sources
 
     if not settings.lake.is_dir():
         raise CasebookError(

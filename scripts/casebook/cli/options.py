@@ -27,3 +27,31 @@ Tables = Annotated[
     list[str] | None,
     typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default."),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Build even where nothing has changed.")]
+Purge = Annotated[
+    bool,
+    typer.Option(
+        "--purge", help="Leave no trace of what raw files no longer hold: build all anew."
+    ),
+]
+Check = Annotated[
+    str | None,
+    typer.Option(
+        "--check", metavar="TEXT", help="Then search lake and warehouse for TEXT, in all bytes."
+    ),
+]
+UnitTests = Annotated[
+    bool, typer.Option("--unit-tests", help="Run dbt's unit tests too: they test the code.")
+]
+Sample = Annotated[
+    bool,
+    typer.Option(
+        "--sample", help="Build sample/ where raw/ holds no files and nothing is published."
+    ),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", "-t", help="duckdb, or spark: see docs/spark.md.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Print dbt's log, which is in logs/ in any case.")
+]

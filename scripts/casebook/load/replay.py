@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 from casebook.errors import CasebookError, Refused
 from casebook.lake.layout import Lake, landed_name
 from casebook.lake.ledger import Damaged, Key, LedgerEntry
-from casebook.load.again import Attempt, Failure, rows_to_read, try_again
-from casebook.load.discover import choose_tables
+from casebook.load.again import Attempt, rows_to_read, try_again
 from casebook.load.known import replaced_now
 from casebook.settings import Settings
-from casebook.sources import Table, read_sources
+from casebook.sources import Table, choose_tables, read_sources
 from casebook.sql import connect, quote_text
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class ReplayReport:
     """
 
     tables: dict[str, TableReplay] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     @property
     def landed(self) -> int:
@@ -97,7 +96,7 @@ def replay(
     damaged: dict[Key, Damaged] = {}
     try:
         entries = {(e.full_table_name, e.source_file): e for e in lake.entries(damaged)}
-        report.failures += [Failure("", str(damage)) for damage in damaged.values()]
+        report.failures += map(str, damaged.values())
         bad = [e for e in entries.values() if e.rejected_file and e.full_table_name in chosen]
         if not bad and corrections is None:
             return report
@@ -219,7 +218,7 @@ def _replay_file(
     folder: Path,
     has_given: bool,
     count: TableReplay,
-) -> list[Failure]:
+) -> list[str]:
     """Replay one raw file under its lock: a loader may have landed it again since it was found."""
     import duckdb
 
@@ -253,7 +252,7 @@ def _replay_file(
         reason = f"cannot be read: {str(error).splitlines()[0]}"
     finally:
         count.tried += tried
-    return [Failure(known.source_file, reason)]
+    return [f"{known.source_file}: {reason}"]
 
 
 def _commit(lake: Lake, before: LedgerEntry, attempt: Attempt, landed: Path) -> None:
