@@ -193,7 +193,7 @@ def _print_summary(settings: Settings) -> None:
         )
     out.print(
         "\n`casebook rejects` shows each, `casebook outliers` all weeks;"
-        " `make docs` writes the docs site to target/docs/index.html"
+        " `make docs` writes the report and the catalogue to target/site/"
     )
 
 
