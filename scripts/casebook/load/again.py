@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MAX_CORRECTIONS_BYTES = 8 << 20
+NONE = "select null as source_file, null as record, null as line, null as text"
 _BATCH_RECORDS = 2048
 _BATCH_BYTES = 4 << 20
 
@@ -143,7 +144,7 @@ def rows_to_read(
     entry: LedgerEntry,
     quarantine: Path,
     connection: duckdb.DuckDBPyConnection,
-    given: str = "select null as source_file, null as record, null as line, null as text",
+    given: str = NONE,
 ) -> Iterator[Row]:
     """The quarantined records, each with what is to be read instead of it.
 

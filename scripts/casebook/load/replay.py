@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from casebook.errors import CasebookError, Refused
 from casebook.lake.layout import Lake, landed_name
 from casebook.lake.ledger import Damaged, Key, LedgerEntry
-from casebook.load.again import Attempt, rows_to_read, try_again
+from casebook.load.again import NONE, Attempt, rows_to_read, try_again
 from casebook.load.known import replaced_now
 from casebook.settings import Settings
 from casebook.sources import Table, choose_tables, read_sources
@@ -108,7 +108,7 @@ def replay(
             done, total = 0, sum(entry.quarantined for entry in bad)
             for entry in bad:
                 count = report.tables.setdefault(entry.full_table_name, TableReplay())
-                table, given = chosen[entry.full_table_name], corrections is not None
+                table, given = chosen[entry.full_table_name], "from given" if corrections else NONE
                 with tempfile.TemporaryDirectory(dir=folder) as own:
                     failures = _replay_file(entry, table, lake, connection, Path(own), given, count)
                 report.failures += failures
@@ -216,7 +216,7 @@ def _replay_file(
     lake: Lake,
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
-    has_given: bool,
+    given: str,
     count: TableReplay,
 ) -> list[str]:
     """Replay one raw file under its lock: a loader may have landed it again since it was found."""
@@ -235,8 +235,7 @@ def _replay_file(
             if entry.landed_hash and (why := lake.why_damaged(entry)):
                 raise Refused(f"{why}; `casebook load --verify` lands it again")
             quarantine = lake.root / entry.rejected_file
-            given = {"given": "from given"} if has_given else {}
-            rows = rows_to_read(entry, quarantine, connection, **given)
+            rows = rows_to_read(entry, quarantine, connection, given)
             attempt = try_again(entry, quarantine, rows, table, connection, folder)
             if attempt.landed:
                 _commit(lake, entry, attempt, attempt.landed)
