@@ -23,7 +23,7 @@ from casebook.cli import (
     serve,
     sql,
 )
-from casebook.cli.printing import err, out
+from casebook.cli.printing import err, out, print_error
 from casebook.errors import CasebookError
 
 SECONDS_TO_END = 10
@@ -91,8 +91,7 @@ def main() -> None:
             sys.exit(_stopped[0])
         if not isinstance(error, CasebookError):
             raise
-        err.print("[bold red]error[/] ", end="")
-        err.print(str(error), markup=False)
+        print_error("error", str(error), "bold red")
         sys.exit(1)
 
 
