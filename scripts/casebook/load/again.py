@@ -66,17 +66,8 @@ def reapply_corrections(
     """Apply the corrections of a raw file again that is being landed again.
 
     A correction counts where the same bytes are quarantined under the same number; the others stay
-    remembered.
-
-    Args:
-        entry: the new entry, with the corrections of the old one.
-        quarantine: what was quarantined of the file now.
-        table: the declaration that the file was read with.
-        connection: a DuckDB connection with bounded memory.
-        parent: where to make a folder for temporary files, on the lake's disk.
-
-    Raises:
-        Refused: if the count of records does not come out.
+    remembered. `entry` is the new one, with the corrections of the old one; arguments and errors
+    are those of `try_again` else. Temporary files go below `parent`.
     """
     entry = replace(entry, corrections=[{**c, "applied": False} for c in entry.corrections])
     if not entry.corrections or not entry.quarantined:
@@ -148,11 +139,8 @@ def rows_to_read(
 ) -> Iterator[Row]:
     """The quarantined records, each with what is to be read instead of it.
 
-    Args:
-        entry: the raw file's entry, with the corrections that are remembered.
-        quarantine: its quarantine file.
-        connection: may be used for other things meanwhile.
-        given: a query of corrections that come before remembered ones.
+    That is what `given`, a query, has for it, or else what the entry remembers. The connection may
+    be used for other things meanwhile.
     """
     earlier = {(c["record"], c["raw_hash"]): c["text"] for c in entry.corrections}
     with connection.cursor() as cursor:

@@ -57,11 +57,7 @@ class RawFile:
         return self.table.source, self.table.name, self.source_file
 
     def status(self) -> tuple[int, int]:
-        """Its size in bytes, and its modification time in nanoseconds since 1970.
-
-        Raises:
-            OSError: if they cannot be had.
-        """
+        """Its size in bytes, and its modification time in nanoseconds since 1970."""
         status = self.path.stat()
         size = self.archived.file_size if self.archived else status.st_size
         return size, status.st_mtime_ns
@@ -69,8 +65,7 @@ class RawFile:
     def delivered(self, folder: Path) -> Path:
         """The file to read: a copy in a folder, under its own name, of a member of an archive.
 
-        Raises:
-            Refused: if the member is damaged, or larger than what is free on the disk.
+        Raises Refused if the member is damaged, or larger than what is free on the disk.
         """
         if self.archived is None:
             return self.path
