@@ -373,6 +373,23 @@ def litter(**left: tuple[str, bytes]) -> Fault:
     return fault
 
 
+def cut_log(ground: Ground, chance: random.Random) -> None:
+    """The log that a `dbt build` left which was killed: it is taken in as far as it goes."""
+    code = (
+        f"import duckdb, os; connection = duckdb.connect({str(ground.bench.warehouse)!r});"
+        " connection.execute('create table left_over as select uuid() from range(9)'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    log = ground.bench.root / "warehouse.db.wal"
+    cut(log)
+    process = ground.start(*BUILD)
+    _, said = process.communicate(timeout=300)
+    assert "Traceback" not in said
+    if process.returncode:
+        assert CANNOT in said and "Fix: " in said
+        log.unlink()
+
+
 # --- The raw folder and the lake.
 
 
@@ -452,7 +469,6 @@ STOPPED_BUILDS = {
     "folder_for_lock": in_the_way("warehouse.db.lock", "the warehouse cannot be written", *BUILD),
     "cut_warehouse": damaged("warehouse.db", cut, CANNOT, *BUILD),
     "empty_warehouse": damaged("warehouse.db", holds(b""), CANNOT, *BUILD),
-    "damaged_log": damaged("warehouse.db.wal", holds(b"no log" * 99), CANNOT, *BUILD),
 }
 # Of a build: as long as one or two builds each.
 BUILDS = {
@@ -467,9 +483,11 @@ BUILDS = {
     "bare_dbt": beside(BUILD, *DBT_ALONE),
     "no_room_for_the_copy": no_room(1 << 20, "the warehouse cannot be written", *BUILD),
     "no_room_for_the_build": no_room(5 << 20, "the warehouse cannot be written", *BUILD),
+    "cut_log": cut_log,
     "litter_of_builds": litter(
+        log=("warehouse.db.wal", b"no log" * 99),
         candidate=("warehouse_candidate.db", b"half a file"),
-        log=("warehouse_candidate.db.wal", b"half a log"),
+        candidate_log=("warehouse_candidate.db.wal", b"half a log"),
         anew=("warehouse_candidate_anew.db", b"half a file"),
         results=("target/build/run_results.json", b"{"),
         parsed=("target/build/partial_parse.msgpack", b"x" * 99),
@@ -492,8 +510,8 @@ def test_after_a_fault_all_is_as_if_it_had_not_been(ground: Ground, fault: str) 
     before = state(ground.bench.warehouse)
     ground.seen.clear()
     ground.deliver()
-    undisturbed = {*LOADS, "cut_warehouse", "empty_warehouse", "damaged_log"}
-    undisturbed |= {"bare_dbt_killed", "bare_dbt"}
+    undisturbed = {*LOADS, "cut_warehouse", "empty_warehouse", "cut_log", "bare_dbt_killed"}
+    undisturbed |= {"bare_dbt"}
     with contextlib.nullcontext() if name in undisturbed else ground.readers():
         (LOADS | STOPPED_BUILDS | BUILDS)[name](ground, chance)
     number = len(ground.votes)
