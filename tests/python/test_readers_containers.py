@@ -116,8 +116,6 @@ CONTAINERS: dict[str, tuple[str, bytes | str, dict]] = {
         workbook(("made today",), ("Id", "Total", "Note"), (1, 2.5, "é"), (2, None, "a,b\nc")),
         {"sheet": "Sheet 1", "skip_lines": 1},
     ),
-    "printed objects": ("a.json", PRINTED, {}),
-    "printed objects, CRLF": ("a.json", PRINTED.replace("\n", "\r\n") + "\r\n\r\n", {}),
     "a wrapped array": (
         "a.json",
         '{"meta": {"data": [{"Id": 0}]}, "data": ['
@@ -135,36 +133,11 @@ CONTAINERS: dict[str, tuple[str, bytes | str, dict]] = {
         lines(*(dict(zip(("Id", "Amount", "Note"), row, strict=True)) for row in ROWS)),
         {"records_at": "data"},
     ),
-    "UTF-16": ("a.txt", CSV.replace(",", "\t").replace("a\tb", "a,b").encode("utf-16"), {}),
-    "UTF-16, big end first": ("a.csv", b"\xfe\xff" + CSV.encode("utf-16-be"), {}),
-    "Windows-1252": ("a.csv", CSV.encode("cp1252"), {"encoding": "windows-1252"}),
-    "JSON in Windows-1252": (
-        "a.json",
-        json.dumps(
-            [dict(zip(("Id", "Amount", "Note"), row, strict=True)) for row in ROWS],
-            ensure_ascii=False,
-        ).encode("cp1252"),
-        {"encoding": "windows-1252"},
-    ),
-    "bzip2": ("a.csv.bz2", bz2.compress(CSV.encode()), {}),
     "two xz streams": (
         "a.csv.xz",
         lzma.compress(CSV.encode()[:20]) + lzma.compress(CSV.encode()[20:]) + b"\0" * 4,
         {},
     ),
-    "sep=": (
-        "a.csv",
-        "sep=;\r\n" + CSV.replace(",", ";").replace("a;b", "a,b").replace("\n2", "\r\n2"),
-        {},
-    ),
-    "lines before the header": ("a.csv", 'Orders, of 2021\n"made\n' + CSV, {"skip_lines": 2}),
-    "a delimiter after each row and the header": (
-        "a.csv",
-        'Id;Amount;Note;\n1;2.5;é;\n2;;"a,b\nc";\n',
-        {},
-    ),
-    "a delimiter after each row": ("a.csv", 'Id|Amount|Note\n1|2.5|é|\n2||"a,b\nc"|\n', {}),
-    "carriage returns": ("a.csv", CSV.replace("\n", "\r").replace("b\rc", "b\nc"), {}),
     "mixed line ends": ("a.csv", 'Id,Amount,Note\r\n1,2.5,é\r\r\n\r\n2,,"a,b\nc"\n', {}),
 }
 
@@ -265,13 +238,6 @@ def test_of_several_names_the_first_with_a_value_counts_in_every_format(shop: Wo
         assert [row[1:3] for row in shop.landed(name)] == expected, name
         others = ["Total"] if name == "a.xml" else ["Sum due", "Total"]
         assert shop.entry(name).columns_ignored == others, name
-
-
-def test_a_file_that_is_not_utf8_says_once_what_to_declare(shop: Workshop) -> None:
-    entry = shop.load_one("Id,Note\n1,año\n2,x\n3,más\n".encode("cp1252"), "a.csv")
-    assert entry.quarantined == 2
-    assert [row[0] for row in shop.quarantine("a.csv")] == [1, 3]
-    assert [row[1] for row in shop.landed("a.csv")] == ["2"]
 
 
 def test_what_a_file_looks_like(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from casebook.readers import json_fast
+from casebook.readers import json_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import COLUMNS, Workshop, lines
@@ -228,8 +228,8 @@ def test_spellings_are_looked_for_in_the_whole_file(shop: Workshop, bad: bytes) 
 def test_a_large_file_reads_aliases_wherever_they_stand(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_fast, "SEARCHED_BYTES", 1 << 20)
-    monkeypatch.setattr(json_fast, "SEARCHED_RECORDS", 1000)
+    monkeypatch.setattr(json_files, "SEARCHED_BYTES", 1 << 20)
+    monkeypatch.setattr(json_files, "SEARCHED_RECORDS", 1000)
     records = [{"id": n, "Note": "x" * 400} for n in range(5000)]
     shop.load_one(lines(*records, {"id": "last", "Sum due": 7}))
     assert shop.landed()[-1][1:3] == ("last", "7")
@@ -240,7 +240,7 @@ def test_large_files_match_their_keys_as_small_ones_do(shop: Workshop, bad: byte
     padding = "x" * 2000
     records = [{"id": n, "TOTAL": n, "pad": padding} for n in range(1000)]
     entry = shop.load_one(lines(bad, *records))
-    assert entry.size_bytes > json_fast.SMALL_FILE
+    assert entry.size_bytes > json_files.SMALL_FILE
     assert entry.columns_ignored == ["pad"]
     assert shop.landed()[-1][1:] == ("999", "999", None)
     assert shop.went_fast() == (not bad)
@@ -396,7 +396,7 @@ def by_value(landed: list[tuple], records: list[dict]) -> list[list[object]]:
     ]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=60)
 @given(records=st.lists(RECORDS, min_size=1, max_size=8), ascii=st.booleans())
 def test_clean_records_land_the_same_on_both_paths(records: list[dict], ascii: bool) -> None:
     text = [json.dumps(record, ensure_ascii=ascii).encode() for record in records]
@@ -424,7 +424,7 @@ def is_good(line: bytes) -> bool:
     return isinstance(value, dict)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=80)
 @given(
     st.lists(
         RECORDS.map(lambda record: json.dumps(record).encode())

@@ -21,7 +21,7 @@ from casebook.errors import CasebookError
 from casebook.lake.ledger import LedgerEntry
 from casebook.load.original import export_quarantine
 from casebook.load.replay import ReplayReport, replay
-from casebook.readers import choose, json_lines
+from casebook.readers import choose, json_files
 from casebook.readers.base import Text, Workspace
 from casebook.sources import Table
 from loading import SOURCES, Workshop, lines
@@ -94,9 +94,9 @@ def lenient(reads: Callable[[bytes], bytes | None]) -> Any:
 
     def again(table: Table, workspace: Workspace, layout: dict, texts: list[Text]) -> int:
         mended = [replace(text, raw=reads(text.raw) or text.raw) for text in texts]
-        return json_lines.READER.again(table, workspace, layout, mended)
+        return json_files.LINES.again(table, workspace, layout, mended)
 
-    return replace(json_lines.READER, again=again)
+    return replace(json_files.LINES, again=again)
 
 
 def close_braces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,9 +357,9 @@ def test_a_reader_that_does_not_keep_count_lands_nothing(
         texts = texts[1:] if fault == "loses a record" else texts
         number = 1 if fault == "takes another number" else 3
         texts = [*texts[:-1], replace(texts[-1], number=number)]
-        return json_lines.READER.again(table, workspace, layout, texts)
+        return json_files.LINES.again(table, workspace, layout, texts)
 
-    monkeypatch.setitem(choose.FORMATS, "json_lines", replace(json_lines.READER, again=again))
+    monkeypatch.setitem(choose.FORMATS, "json_lines", replace(json_files.LINES, again=again))
     report = replay(shop.settings, corrections=path)
     assert "the count does not come out" in str(report.failures[0])
     assert shop.copy_of_lake() == before

@@ -125,7 +125,9 @@ ASKED = {
     "dates": (EITHER_DAYS, {
         "iso": "{{ cast_date('text') }}", "either": "{{ cast_iso_or_us_date('text') }}",
     }),
-    "timestamps": (TIMES, {"time": "{{ cast_timestamp('text') }}"}),
+    "timestamps": (TIMES, {
+        "time": "{{ cast_timestamp('text') }}", "instant": "{{ cast_instant('text') }}",
+    }),
     "booleans": (TRUTHS, {
         "truth": "{{ cast_boolean('text') }}", "unless_blank": "{{ unless_blank('text') }}",
     }),

@@ -32,7 +32,7 @@ from casebook.load.report import FileResult
 from casebook.load.worker import Worker
 from casebook.readers.archives import UNREADABLE, refused
 from casebook.readers.base import Measured, Raw, Reading, Workspace
-from casebook.readers.choose import find_reader
+from casebook.readers.choose import find_reader, read
 
 ATTEMPTS = 3
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./ -]+")
@@ -85,7 +85,7 @@ def _land_once(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
     rejected = folder / "rejected.parquet"
     try:
         with _failures_told_apart(measuring):
-            reading = reader.read(raw, workspace)
+            reading = read(reader, raw, workspace)
             decode_columns(workspace.connection, folder, workspace.landed, file.table)
             measured = measuring.result()
             written = quarantine.write(

@@ -1,7 +1,7 @@
 """What the loader hands to a reader, and what a reader hands back.
 
 A reader turns one raw file into one Parquet file of text columns, and puts what it cannot read
-into quarantine. Each format is one module with a `Reader` in it; `choose` lists them.
+into quarantine. `choose` lists the formats.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Raw:
 
     Attributes:
         path: where to read it; a plain name without characters that mean something in a glob.
-        compression: `gzip`, `zstd` or None.
+        compression: one of `archives.COMPRESSIONS`, or None.
         table: the declared table that it belongs to.
         measured: waits for the independent pass over the file and gives its result; raises
             `Refused` where that failed.
@@ -68,7 +68,7 @@ class Workspace:
 
     Attributes:
         connection: a DuckDB connection with bounded memory.
-        folder: an empty folder for temporary files on the lake's disk; removed afterwards.
+        folder: an empty folder for temporary files on the lake's disk; emptied afterwards.
         landed: the Parquet file to write: every declared column as text, NULL where the file does
             not have it, and `_source_record`, NULL where it is the row's position (from 1).
         quarantine: takes the records that cannot be read.
@@ -122,17 +122,24 @@ class Reader:
 
     Attributes:
         format: its name in the ledger.
+        looks: what its files look like, a word of `looks_like`.
         read: reads one file; raises `Refused` where it cannot be read as a whole.
         texts: the number and the bytes of each record of a file, in order, good or bad.
         again: reads records by themselves, without their file: lands those that can be read, each
             with its number in `_source_record`, puts the others into quarantine, and returns how
-            many landed. Takes the declared table, the workspace, `Reading.layout` and the
-            records.
+            many landed. Takes the declared table, the workspace, `Reading.layout`, the records.
         counter: makes what counts the file's text in the independent pass.
     """
 
     format: str
+    looks: str
     read: Callable[[Raw, Workspace], Reading]
     texts: Callable[[Raw], Iterator[tuple[int, bytes]]]
     again: Callable[[Table, Workspace, dict[str, Any], Sequence[Text]], int]
     counter: Callable[[], Counter] = Counter
+
+
+def too_long(line: int) -> str:
+    """The reason to refuse a file with a record beyond all bounds."""
+    limit = f"{MAX_RECORD_BYTES >> 20} MiB, the most that one record may have"
+    return f"the record in line {line} is longer than {limit}"

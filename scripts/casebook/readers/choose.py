@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING
 from casebook.errors import Refused
 from casebook.readers import (
     delimited,
-    json_array,
-    json_lines,
+    json_files,
     parquet_file,
     sqlite_file,
     workbook,
     xml_rows,
 )
-from casebook.readers.archives import COMPRESSIONS, UNREADABLE, open_utf8, refused
-from casebook.readers.base import Reader
-from casebook.readers.json_split import is_printed
+from casebook.readers.archives import COMPRESSIONS, UNREADABLE, looks_like, open_utf8, refused
+from casebook.readers.base import Raw, Reader, Reading, Workspace
+from casebook.readers.json_split import are_objects
 
 if TYPE_CHECKING:
     from casebook.sources import Table
 
 READERS = {
-    **dict.fromkeys((".jsonl", ".ndjson", ".json"), json_lines.READER),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), json_files.LINES),
     **dict.fromkeys((".csv", ".tsv", ".txt"), delimited.READER),
     ".parquet": parquet_file.READER,
     ".xml": xml_rows.READER,
@@ -31,7 +30,7 @@ READERS = {
     **dict.fromkeys(sqlite_file.EXTENSIONS, sqlite_file.READER),
 }
 NOT_IN_ARCHIVES = (parquet_file.READER, sqlite_file.READER, workbook.READER)
-FORMATS = {r.format: r for r in (*READERS.values(), json_array.READER, json_array.OBJECTS)}
+FORMATS = {r.format: r for r in (*READERS.values(), json_files.ARRAY, json_files.OBJECTS)}
 _HEAD_BYTES = 1 << 20
 
 
@@ -60,6 +59,33 @@ def find_reader(path: Path, table: Table | None = None) -> tuple[Reader, str | N
     return reader, compression
 
 
+def read(reader: Reader, raw: Raw, workspace: Workspace) -> Reading:
+    """Land a file by its reader; a refusal says which other format it looks like.
+
+    Raises:
+        Refused: as `Reader.read`; also if none of its records can be read, and it looks like
+            another format.
+    """
+    try:
+        reading = reader.read(raw, workspace)
+    except Refused as refusal:
+        if other := _other_format(reader, raw):
+            cause = refusal.__cause__ or refusal
+            raise Refused(f"it looks like {other}, and {refusal}") from cause
+        raise
+    is_told_by_header = "header" in reading.layout
+    if reading.landed or not reading.records or is_told_by_header:
+        return reading
+    if other := _other_format(reader, raw):
+        raise Refused(f"none of its {reading.records:,} records can be read; it looks like {other}")
+    return reading
+
+
+def _other_format(reader: Reader, raw: Raw) -> str | None:
+    found = None if raw.table.encoding else looks_like(raw.path, raw.compression)
+    return None if found in (reader.looks, "UTF-16 text") else found
+
+
 def reader_of(name: str) -> Reader:
     """The reader of a format, by its name in the ledger.
 
@@ -81,8 +107,8 @@ def _reader_of_json(path: Path, compression: str | None, table: Table | None) ->
         raise refused(error) from error
     start = head.lstrip()[:1]
     if start == b"[":
-        return json_array.READER
+        return json_files.ARRAY
     is_wrapped = table is not None and table.records_at is not None
-    if start == b"{" and (is_wrapped or is_printed(head)):
-        return json_array.OBJECTS
-    return json_lines.READER
+    if start == b"{" and (is_wrapped or are_objects(head)):
+        return json_files.OBJECTS
+    return json_files.LINES

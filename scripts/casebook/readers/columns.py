@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,13 @@ def check_columns(columns: Columns, names: Sequence[str]) -> None:
             f"lacks the required column{several} {', '.join(columns.missing)};"
             f" it has: {shorten(', '.join(names)) or 'none'}"
         )
+
+
+def coalesced(values: Iterable[str]) -> str:
+    """SQL for the first of some values that there is."""
+    held = list(values)
+    several = f"coalesce({', '.join(held)})" if len(held) > 1 else ""
+    return several or (held[0] if held else "null::varchar")
 
 
 def shorten(text: str) -> str:

@@ -3,6 +3,22 @@
 from __future__ import annotations
 
 import codecs
+import re
+from decimal import Decimal
+
+# What a double can round to another whole number: decimals of 15 digits, of which those behind the
+# point are all 9 or all 0. As SQL finds them; and from the point on, which is quick to find.
+NEARLY_WHOLE = "0[.]9{15}[0-9]*|[1-9][0-9]{14,}[.][0-9]+|" + "|".join(
+    f"[1-9][0-9]{{{n - 1}}}[.](?:9{{{15 - n}}}|0{{{15 - n}}})[0-9]*" for n in range(1, 15)
+)
+_nearly_whole = re.compile(
+    b"[.](?:(?=99|00)(?:9{15}|%b)|(?<=[0-9]{14}[.])[0-9])"
+    % b"|".join(
+        b"(?<=[1-9][0-9]{%d}[.])(?:9{%d}|0{%d})" % (n - 1, 15 - n, 15 - n) for n in range(1, 14)
+    )
+)
+_digits, _digits_before = re.compile(rb"[0-9]+").match, re.compile(rb"[0-9]+\Z").search
+_TAIL_BYTES = 64
 
 
 class Counter:
@@ -16,7 +32,11 @@ class Counter:
         last_byte: the last byte that is not white space; empty where there is none.
         longest: no line, of those that end in a line feed, has more bytes than this.
         longest_line: the 1-based number of the line that may have so many.
+        has_rounded: whether a double rounds a decimal in it to another whole number, as far as
+            such were looked for.
     """
+
+    has_rounded = False
 
     def __init__(self) -> None:
         self.newlines = self.returns = self.pairs = 0
@@ -30,15 +50,13 @@ class Counter:
             self._is_first, piece = False, piece.removeprefix(codecs.BOM_UTF8)
         if not piece:
             return
-        first = piece.find(b"\n")
+        first, last = piece.find(b"\n"), piece.rfind(b"\n")
         line = self._since + (len(piece) if first < 0 else first)
         if line > self.longest:
             self.longest, self.longest_line = line, self.newlines + 1
-        if first < 0:
-            self._since = line
-        else:
-            self._since = len(piece) - piece.rfind(b"\n") - 1
-            self.longest = max(self.longest, len(piece) if piece.count(b"\n") > 1 else 0)
+        if last > first:
+            self.longest = max(self.longest, len(piece))
+        self._since = line if first < 0 else len(piece) - last - 1
         self.newlines += piece.count(b"\n")
         self.has_nul = self.has_nul or b"\0" in piece
         if b"\r" in piece:
@@ -46,8 +64,7 @@ class Counter:
             self.pairs += piece.count(b"\r\n")
         self.pairs += self._last == b"\r" and piece[:1] == b"\n"
         self._last = bytes(piece[-1:])
-        tail = piece[piece.rfind(b"\n") + 1 :]
-        self._open = (self._open and first < 0) or bool(tail.strip(b"\r"))
+        self._open = (self._open and first < 0) or bool(piece[last + 1 :].strip(b"\r"))
         tail = piece[-64:].rstrip() or piece.rstrip()
         self.last_byte = bytes(tail[-1:]) or self.last_byte
 
@@ -74,6 +91,31 @@ class Counter:
             return self.lines
         ends = self.newlines + self.returns - self.pairs
         return ends + (self._last not in (b"", b"\n", b"\r"))
+
+
+class JsonCounter(Counter):
+    """Also looks for decimals that a double rounds to another whole number."""
+
+    _tail = b""
+
+    def add(self, piece: bytes | bytearray) -> None:
+        """Count one more piece."""
+        super().add(piece)
+        if not self.has_rounded:
+            text = self._tail + piece
+            found = (match.start() for match in _nearly_whole.finditer(text))
+            self.has_rounded = any(_is_rounded(text, at) for at in found)
+            self._tail = text[-_TAIL_BYTES:]
+
+
+def _is_rounded(text: bytes, at: int) -> bool:
+    """Whether a double rounds the decimal with its point at a place to another whole number."""
+    before, after = _digits_before(text[max(0, at - 40) : at]), _digits(text, at + 1)
+    if not before or not after or text[after.end() : after.end() + 1] in (b"e", b"E"):
+        return False
+    number = f"{before.group().decode()}.{after.group().decode()}"
+    exact, rounded = Decimal(number), float(number)
+    return rounded != exact and (rounded.is_integer() or int(rounded) != int(exact))
 
 
 class NoText(Counter):

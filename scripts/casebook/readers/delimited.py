@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from casebook.errors import Refused
-from casebook.readers.archives import looks_like, open_utf8
+from casebook.readers.archives import open_utf8
 from casebook.readers.base import Raw, Reader, Reading, Text, Workspace
-from casebook.readers.columns import Columns, check_columns, match_columns, shorten
+from casebook.readers.columns import Columns, coalesced, match_columns
 from casebook.readers.delimited_count import DelimitedCounter
-from casebook.readers.delimited_rows import land_at_once, land_rows
-from casebook.readers.header import HEAD_BYTES, Header, find_header
-from casebook.readers.rows import Rows, Spool, direct_rows
+from casebook.readers.header import Header, header_of
+from casebook.readers.rows import LARGEST_GROUP, Rows, Spool, copy_rows
 from casebook.readers.split import Splitter
-from casebook.readers.text import Source, check_lines, notes_on_encoding, prepare, spool_records
+from casebook.readers.text import Source, notes_on_encoding, prepare, rows_of
+from casebook.sql import quote_text
 
 if TYPE_CHECKING:
+    import duckdb
+
     from casebook.sources import Table
 
 LARGE_FILE = 8 << 20
+ROW_GROUP = LARGEST_GROUP
 _BLANK_LINES = (b"\n", b"\r\n")
+_SETTINGS = ("memory_limit", "threads", "temp_directory", "preserve_insertion_order")
 
 
 def read(raw: Raw, workspace: Workspace) -> Reading:
@@ -40,51 +44,27 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     """
     source = prepare(raw, workspace, DelimitedCounter)
     with source.open() as text:
-        head = text.read(HEAD_BYTES)
-    try:
-        header, columns = _header(raw.table, head)
-    except Refused as refusal:
-        found = looks_like(raw.path, raw.compression)
-        if found in (None, "delimited text", "UTF-16 text"):
-            raise
-        raise Refused(f"it looks like {found}, and {refusal}") from refusal
+        header, columns = header_of(raw.table, text)
     if source.size >= LARGE_FILE or _count_plain(source, header) is not None:
-        landed = land_at_once(raw.table, workspace, source, header, columns)
+        landed = _land_at_once(workspace, source, header, columns)
         if landed is not None and landed == _count_plain(source, header):
             return Reading(landed, landed, columns.ignored, header.layout)
-    reading = _read_lines(raw.table, workspace, source, header, columns)
-    return reading or _read_records(raw.table, workspace, source, header, columns)
+    has_quotes = _counter(source).quotes > 0
+    delimiter, line_end = header.delimiter, header.line_end
+    rows = rows_of(workspace, source, delimiter, line_end, has_quotes=has_quotes)
+    records = rows.numbered("text = ''", header.first_line - 1, headers=1)
+    total, landed = _land(workspace, rows, records, header, columns, has_quotes)
+    row = workspace.connection.execute(f"select count(*) from {records}").fetchone()
+    if row != (total,):
+        raise Refused(f"{row and row[0]} records were counted, but DuckDB read {total}")
+    notes = notes_on_encoding(raw.table, rows.bad_bytes)
+    return Reading(total, landed, columns.ignored, header.layout, notes)
 
 
-def _header(table: Table, head: bytes) -> tuple[Header, Columns]:
-    """The header of a text, and where it has the declared columns."""
-
-    def count_known(names: Sequence[str]) -> int:
-        return sum(map(bool, match_columns(table, names).places.values()))
-
-    header = find_header(head, count_known, table.skip_lines, len(head) < HEAD_BYTES)
-    if header is None:
-        raise Refused("no header: the file is empty")
-    columns = match_columns(table, header.names)
-    if not columns.read:
-        shown = shorten(header.delimiter.join(header.names))
-        later = "" if table.skip_lines else _find_later(head, count_known)
-        if later or not columns.missing:
-            raise Refused(f"no header: its first record is: {shown}{later}")
-    check_columns(columns, header.names)
-    return header, columns
-
-
-def _find_later(head: bytes, count_known: Callable[[Sequence[str]], int]) -> str:
-    """A hint at lines before the header, where a later line names declared columns."""
-    for skipped in range(1, 11):
-        header = find_header(head, count_known, skipped)
-        if header is None:
-            return ""
-        if count_known(header.names) > 1:
-            lines = header.first_line - 1
-            return f"; line {lines + 1} looks like the header: declare `skip_lines: {lines}`"
-    return ""
+def _counter(source: Source) -> DelimitedCounter:
+    counter = source.counter()
+    assert isinstance(counter, DelimitedCounter)
+    return counter
 
 
 def _count_plain(source: Source, header: Header) -> int | None:
@@ -94,8 +74,7 @@ def _count_plain(source: Source, header: Header) -> int | None:
     tell whether records have all their fields and no more: DuckDB takes no notice of empty fields
     beyond the last.
     """
-    counter = source.counter()
-    assert isinstance(counter, DelimitedCounter)
+    counter = _counter(source)
     outside = counter.finish()
     is_odd = header.first_line > 1 or header.has_extra or header.line_end == "\r"
     if is_odd or not counter.is_plain or outside.ends_quoted:
@@ -118,74 +97,107 @@ def _count_blank_lines(source: Source) -> int:
     return blank
 
 
-def _read_lines(
-    table: Table, workspace: Workspace, source: Source, header: Header, columns: Columns
-) -> Reading | None:
-    """Land a text without quotes, each line of which is a record; None where it is not so."""
+def _land_at_once(
+    workspace: Workspace, source: Source, header: Header, columns: Columns
+) -> int | None:
+    """Let DuckDB read and write the whole file; None where it cannot.
+
+    A large file is read before it is known to be clean, in a database of its own: on some bad
+    bytes DuckDB fails in a way that makes the whole database useless.
+    """
     import duckdb
 
-    counter = source.counter()
-    assert isinstance(counter, DelimitedCounter)
-    if counter.quotes or counter.has_nul or counter.line_end is None:
-        return None
-    check_lines(counter)
-    longest = 0 if counter.line_end == "\r" else counter.longest
+    types = ", ".join(f"c{place}: 'VARCHAR'" for place in range(len(header.names)))
+    query = f"""
+        read_csv(
+            {quote_text(source.path)}, auto_detect = false, header = true, columns = {{{types}}},
+            delim = {quote_text(header.delimiter)}, quote = '"', escape = '"', strict_mode = true,
+            null_padding = false, compression = {quote_text(source.compression or "none")}
+        )
+    """
+    values = [(coalesced(f"c{p}" for p in places), name) for name, places in columns.places.items()]
+    is_large = source.size >= LARGE_FILE
     try:
-        rows = direct_rows(source.path, source.compression, counter.line_end, longest)
-        lines = counter.lines_by(header.line_end)
-        return _land(table, workspace, rows, header, columns, lines, has_quotes=False)
-    except (duckdb.InvalidInputException, duckdb.IOException):
-        return None  # bytes that are not UTF-8, or a long line
+        with _like(workspace.connection) if is_large else nullcontext(workspace.connection) as own:
+            there = Workspace(own, workspace.folder, workspace.landed, workspace.quarantine)
+            return copy_rows(there, query, values, "null::bigint", ROW_GROUP)
+    except duckdb.Error:
+        return None
 
 
-def _read_records(
-    table: Table, workspace: Workspace, source: Source, header: Header, columns: Columns
-) -> Reading:
-    """Land a text by way of a spool with a row for each record."""
-    spool = Spool(workspace.folder / "records.rows")
-    with source.open() as text:
-        lines = spool_records(text, Splitter(header.delimiter, header.line_end), spool)
-    counted = source.counter().lines_by(header.line_end)
-    if lines != counted:
-        raise Refused(f"{counted} lines were counted, but the records found have {lines}")
-    reading = _land(table, workspace, spool.rows(), header, columns, spool.count)
-    spool.path.unlink()
-    return replace(reading, notes=notes_on_encoding(table, spool.bad_bytes))
+def _like(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection to another database, with the same bounds."""
+    import duckdb
+
+    values = ", ".join(f"current_setting({quote_text(name)})" for name in _SETTINGS)
+    row = connection.execute(f"select {values}").fetchone() or ()
+    return duckdb.connect(config=dict(zip(_SETTINGS, map(str, row), strict=True)))
 
 
 def _land(
-    table: Table,
     workspace: Workspace,
     rows: Rows,
+    records: str,
     header: Header,
     columns: Columns,
-    counted: int,
     has_quotes: bool = True,
-) -> Reading:
-    records = rows.numbered("text = ''", header.first_line - 1, headers=1)
-    is_record = "code is not null or text <> ''"
-    row = workspace.connection.execute(
-        f"select count(*), count(*) filter ({is_record}) - 1 from {rows.query}"
-        if header.first_line == 1
-        else f"select {counted}, count(*) from {records}"
-    ).fetchone()
-    found, expected = row or (0, 0)
-    if found != counted:
-        raise Refused(f"{counted} rows were counted, but DuckDB found {found}")
-    total, landed = land_rows(table, workspace, rows, records, header, columns, has_quotes)
-    if total != expected:
-        raise Refused(f"{expected} records were counted, but DuckDB read {total}")
-    return Reading(total, landed, columns.ignored, header.layout)
+) -> tuple[int, int]:
+    """Take rows of text apart, land the good ones and put the others into quarantine.
+
+    Args:
+        workspace: where to work.
+        rows: the rows.
+        records: SQL for the numbered records among them.
+        header: the records' delimiter and header.
+        columns: which of their fields are to be landed.
+        has_quotes: whether there may be quotes in them.
+
+    Returns:
+        How many landed or are in quarantine; how many landed.
+    """
+    delimiter, width = quote_text(header.delimiter), len(header.names)
+    mark = header.delimiter
+    mark = "\\" + mark if mark in "|^$.*+?()[]{}\\-/" else mark
+    field = f'{mark}("(?:[^"]|"")*"|[^"{mark}][^{mark}]*|)'
+    is_quoted = "contains(text, '\"')" if has_quotes else "false"
+    fields = f"""
+        case
+            when quoted then regexp_extract_all({delimiter} || text, {quote_text(field)}, 1)
+            else string_split(text, {delimiter})
+        end
+    """
+    is_good = f"code is null and len(fields) = {width}"
+    if header.has_extra:
+        is_good += f" and fields[{width}] in ('', '\"\"')"
+    split = f"(select *, {fields} as fields from (select *, {is_quoted} as quoted from {records}))"
+
+    def value(place: int) -> str:
+        text = f"fields[{place + 1}]"
+        plain = f"replace({text}[2:-2], '\"\"', '\"')"
+        text = f"case when quoted and starts_with({text}, '\"') then {plain} else {text} end"
+        return f"nullif({text}, '')"
+
+    values = [(coalesced(map(value, places)), name) for name, places in columns.places.items()]
+    good = f"(select * from {split} where {is_good})"
+    landed = copy_rows(workspace, good, values, "n", rows.row_group)
+    message = f"len(fields) || ' fields instead of {width - header.has_extra}'"
+    bad = workspace.quarantine.add_query(
+        workspace.connection,
+        "select n as record, first_line, coalesce(code, 'wrong_field_count') as reason_code,"
+        f" coalesce(message, {message}) as message, coalesce(raw, encode(text)) as raw"
+        f" from {split} where not ({is_good})",
+    )
+    return landed + bad, landed
 
 
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
     """The number and the bytes of each record."""
     with open_utf8(raw.path, raw.compression, raw.table.encoding) as text:
-        header, _ = _header(raw.table, text.read(HEAD_BYTES))
+        header, _ = header_of(raw.table, text)
     line, number = 1, count(0)
     with open_utf8(raw.path, raw.compression, raw.table.encoding) as text:
         for piece in Splitter(header.delimiter, header.line_end).split(text):
-            for record in [piece.raw] if piece.lines else piece.raw.split(b"\n")[:-1]:
+            for record in piece.records:
                 if line >= header.first_line and record and (n := next(number)):
                     yield n, record
                 line += piece.lines or 1
@@ -199,25 +211,22 @@ def land_again(
     The header is matched anew, so that an alias counts that was declared since. A required column
     may be missing: staging rejects such a record.
     """
-    header = Header(
-        layout["delimiter"], tuple(layout["header"]), has_extra=layout.get("has_extra", False)
-    )
+    has_extra = layout.get("has_extra", False)
+    header = Header(layout["delimiter"], tuple(layout["header"]), has_extra=has_extra)
     columns = match_columns(table, header.names)
     spool = Spool(workspace.folder / "again.rows", is_numbered=True)
     splitter = Splitter(header.delimiter, "\n")
     for text in texts:
         pieces = list(splitter.split(io.BytesIO(text.raw)))
-        code, message = pieces[0].code if pieces else None, pieces[0].message if pieces else ""
-        records = sum(1 if p.lines else len(p.raw[:-1].split(b"\n")) for p in pieces)
-        raw = pieces[0].raw.removesuffix(b"\n") if records == 1 else text.raw
-        if code is None and (records != 1 or not raw):
+        records = [record for piece in pieces for record in piece.records]
+        code, message = (pieces[0].code, pieces[0].message) if pieces else (None, "")
+        if code is None and (len(records) != 1 or not records[0]):
             code = "not_one_record"
-            message = "more than one record" if records > 1 else "no record"
-        spool.add(text.raw if code else raw, code, message, 1, (text.number, text.first_line))
+            message = "more than one record" if len(records) > 1 else "no record"
+        raw = text.raw if code else records[0]
+        spool.add(raw, code, message, 1, (text.number, text.first_line))
     rows = spool.rows()
-    _, landed = land_rows(table, workspace, rows, rows.query, header, columns)
-    spool.path.unlink()
-    return landed
+    return _land(workspace, rows, rows.query, header, columns)[1]
 
 
-READER = Reader("delimited", read, texts, land_again, DelimitedCounter)
+READER = Reader("delimited", "delimited text", read, texts, land_again, DelimitedCounter)

@@ -5,15 +5,14 @@ Elements are told apart by their brackets and strings; whether one is JSON is fo
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
-from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.base import MAX_RECORD_BYTES, too_long
 from casebook.readers.json_text import BLANKS, BROKEN, NOT_BLANK, Text
-from casebook.readers.split import too_long
 
 _DEPTH = 4
 _STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
@@ -29,7 +28,6 @@ def _nested(depth: int) -> bytes:
 _VALUE = rb"(?:%b|%b)" % (_STRING, _nested(_DEPTH))
 _ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b)*+)(,|(?=\]))' % _VALUE)
 _OBJECT = re.compile(rb"(?=\{)(?:%b)" % _nested(_DEPTH))
-_WHOLE = re.compile(_VALUE)
 _MEMBER = re.compile(rb"[ \t\r\n]*(%b)[ \t\r\n]*:[ \t\r\n]*" % _STRING)
 _SKIPPED = re.compile(rb'(?:[^"{}\[\],]++|%b)*+[ \t\r\n]*(,|(?=\}))' % _VALUE)
 _TOKEN = re.compile(rb'%b|[{}\[\],"]' % _STRING)
@@ -62,42 +60,56 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
 
     Args:
         file: the text, without a byte order mark.
-        records_at: the member of the one object in the file that holds the array, names of nested
-            ones joined by dots; None where it is not in an object.
+        records_at: the member of each object in the file that holds an array, names of nested
+            ones joined by dots; None where arrays are not in objects.
 
     Raises:
         Refused: if an element is too long, or there is no such member.
     """
     text = Text(file)
-    first = text.next()
-    if records_at and first == b"{":
-        _go_to(text, records_at.split("."))
-        yield from _array(text, is_all=False)
-    elif first == b"[":
-        yield from _array(text)
-    else:
+    opening, path = text.next(), records_at.split(".") if records_at else []
+    if opening != b"[" and not (path and opening == b"{"):
         yield from _objects(text)
+        return
+    number, code, is_more = 0, None, True
+    while is_more:
+        depth = _go_to(text, path) if opening == b"{" else 0
+        for element in _array(text, number):
+            yield element
+            number, code = element.number, element.code
+        if not code and not _leave(text, depth):
+            code, message = "broken_array", "the object that holds the array is not closed with }"
+            yield Element(number + 1, text.line, b"", code, message)
+        is_more = not code and depth > 0 and text.next() == opening
+    if not code and text.next():
+        closing = "array's closing ]" if opening == b"[" else "object's closing }"
+        message = f"text after the {closing}"
+        yield Element(number + 1, text.line, text.rest(), "broken_array", message)
 
 
-def _array(text: Text, is_all: bool = True) -> Iterator[Element]:
+def are_objects(head: bytes) -> bool:
+    """Whether a text begins with an object over several lines, or with several in one line."""
+    head = head.lstrip(BLANKS)
+    found = _OBJECT.match(head)
+    if found is None or b":" not in found.group():
+        return False
+    return b"\n" in found.group() or head[found.end() :].lstrip(b" \t").startswith(b"{")
+
+
+def _array(text: Text, number: int) -> Iterator[Element]:
+    """The elements of an array, which reading stands at, after so many."""
     text.at += 1
-    number = 0
     while True:
         for element in _whole_elements(text, number):
             yield element
             number = element.number
         first = text.next()
-        number += 1
         if first == b"]":
             text.at += 1
-            if is_all and text.next():
-                message = "text after the array's closing ]"
-                yield Element(number, text.line, text.rest(), "broken_array", message)
             return
         if first and text.needs_more():
-            number -= 1
             continue
-        line = text.line
+        number, line = number + 1, text.line
         if not first:
             yield Element(number, line, b"", "broken_array", "the array is not closed with ]")
             return
@@ -121,10 +133,6 @@ def _whole_elements(text: Text, number: int) -> Iterator[Element]:
             stop = buffer.find(sibling, at + 1)
             stop = stop if stop >= 0 else len(buffer)
         found = _ELEMENT.match(buffer, at, stop)
-        if found is None and stop < len(buffer):
-            find_end = partial(_end_of_element, buffer, at)
-            if (end := text.look_ahead(at, find_end)) != BROKEN:
-                found = _ELEMENT.match(buffer, at, end + 1)
         if found is None or (found.end() == at and not found.group(2)):
             return
         raw = found.group(1).rstrip(BLANKS)
@@ -140,13 +148,11 @@ def _whole_elements(text: Text, number: int) -> Iterator[Element]:
 
 def _objects(text: Text) -> Iterator[Element]:
     number = 0
-    while text.next():
-        number += 1
-        line = text.line
-        found = _OBJECT.match(text.buffer, text.at)
-        if found:
+    while first := text.next():
+        number, line = number + 1, text.line
+        if found := _OBJECT.match(text.buffer, text.at):
             yield Element(number, line, text.take(found.end()))
-        elif text.buffer[text.at : text.at + 1] == b"{":
+        elif first == b"{":
             yield Element(number, line, _odd_element(text, b"")[0])
         else:
             while (end := text.buffer.find(b"\n", text.at)) < 0 and text.more():
@@ -157,17 +163,15 @@ def _objects(text: Text) -> Iterator[Element]:
 def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
     """An element that is cut, broken or deeply nested, and why nothing after it can be read.
 
-    Args:
-        text: the text, at the element.
-        comma: what ends an element, other than a closing bracket; empty for an object by itself.
+    It ends in `comma`, or in a closing bracket; an object by itself in nothing (empty).
     """
     sibling = text.sibling
     while (end := _end_by_brackets(text, text.buffer.find(sibling, text.at + 1), comma)) is None:
         if not text.more():
             rest = text.rest()
-            return rest, "" if _WHOLE.fullmatch(rest) else "the array is not closed with ]"
+            return rest, "" if _is_json(rest) else "the array is not closed with ]"
     if end == BROKEN:
-        end = text.look_ahead(text.at, lambda to: _end_by_brackets(text, to, comma) or BROKEN)
+        end = text.look_ahead(lambda to: _end_by_brackets(text, to, comma) or BROKEN)
     if end != BROKEN:
         return text.take(end), ""
     while (end := text.buffer.find(sibling, text.at + 1)) < 0:
@@ -176,19 +180,22 @@ def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
     return text.take(end).removesuffix(comma), ""
 
 
-def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
-    """Where an element ends; None if more text is needed, `BROKEN` if its brackets do not tell.
+def _is_json(raw: bytes) -> bool:
+    try:
+        return json.loads(raw) is not ...
+    except (ValueError, RecursionError):
+        return False
 
-    Args:
-        text: the text, at the element.
-        stop: the place that it must end before; -1 where there is none.
-        comma: what ends it, other than a closing bracket; empty for an object by itself.
+
+def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
+    """Where the element at `at` ends, before `stop`, if that is not -1.
+
+    None if more text is needed, `BROKEN` if its brackets do not lead to an end.
     """
-    buffer, at = text.buffer, text.at
+    buffer = text.buffer
     stop = min(stop, len(buffer)) if stop >= 0 else len(buffer)
     opened: list[bytes] = []
-    found = None
-    for found in _TOKEN.finditer(buffer, at, stop):
+    for found in _TOKEN.finditer(buffer, text.at, stop):
         token = found.group()
         if token == b'"':
             is_cut = not text.ended and buffer.find(b"\n", found.start()) < 0
@@ -207,24 +214,14 @@ def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
     return BROKEN if stop < len(buffer) else None
 
 
-def _end_of_element(buffer: bytes, at: int, to: int) -> int:
-    found = _ELEMENT.match(buffer, at, to)
-    return found.end() if found else BROKEN
-
-
-def _go_to(text: Text, path: list[str]) -> None:
-    """Go to the array that a path of members leads to.
-
-    Raises:
-        Refused: if it leads to none.
-    """
-    seen: list[str] = []
+def _go_to(text: Text, path: list[str]) -> int:
+    """Go to the array that a path of members leads to; returns how many objects it is in."""
     for depth, wanted in enumerate(path, 1):
         text.at += 1
-        seen.clear()
+        seen: list[str] = []
         while (member := text.match(_MEMBER)) is not None:
-            name = member.group(1)[1:-1].decode("utf-8", "backslashreplace")
             text.at = member.end()
+            name = member.group(1)[1:-1].decode("utf-8", "backslashreplace")
             if name == wanted:
                 break
             seen.append(name)
@@ -234,13 +231,22 @@ def _go_to(text: Text, path: list[str]) -> None:
             text.at = value.end()
         opened = b"[" if depth == len(path) else b"{"
         if member is None or name != wanted or text.next() != opened:
+            has = ", ".join(seen) or "none"
             raise Refused(
-                f"it has no member {'.'.join(path)} that holds the records; it has:"
-                f" {', '.join(seen) or 'none'}"
+                f"it has no member {'.'.join(path)} that holds the records; it has: {has}"
             )
+    return len(path)
 
 
-def is_printed(head: bytes) -> bool:
-    """Whether a text begins with an object that is printed over several lines."""
-    found = _OBJECT.match(head.lstrip(BLANKS))
-    return found is not None and b"\n" in found.group() and b":" in found.group()
+def _leave(text: Text, depth: int) -> bool:
+    """Go to the end of the objects around a place; False if the text ends before."""
+    while depth:
+        found = _TOKEN.search(text.buffer, text.at)
+        if found is None or found.group() == b'"':
+            text.at = found.start() if found else len(text.buffer)
+            if not text.more():
+                return False
+        else:
+            depth += (found.group() in b"{[") - (found.group() in b"]}")
+            text.at = found.end()
+    return True

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from casebook.errors import Refused
-from casebook.readers.base import MAX_RECORD_BYTES
-from casebook.readers.split import too_long
+from casebook.readers.base import MAX_RECORD_BYTES, too_long
 
 BLOCK = 1 << 20
 BROKEN = -1
@@ -19,7 +18,7 @@ _LOOKED_AT, _AHEAD = 1 << 20, 64 << 10
 
 
 class Text:
-    """A text in pieces, and the place in it where reading goes on."""
+    """A text that is read in pieces, and the place `at` in it where reading goes on."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -35,11 +34,7 @@ class Text:
         return self._line
 
     def more(self) -> bool:
-        """Hold more of the text, as much again as is held already; False if there is no more.
-
-        Raises:
-            Refused: if what is held is more than one record may have.
-        """
+        """Hold more of the text, as much again as is held already; False if there is no more."""
         if self.ended:
             return False
         if len(self.buffer) - self.at > MAX_RECORD_BYTES:
@@ -47,38 +42,33 @@ class Text:
         self._line = self.line
         start_of_line = self.buffer.rfind(b"\n", max(0, self.at - 4096), self.at)
         kept = start_of_line if start_of_line >= 0 else self.at
-        self.buffer, self.at = self.buffer[kept:], self.at - kept
         self._dropped += kept
+        self.at -= kept
         self._counted = self.at
-        piece = self._file.read(max(BLOCK, min(len(self.buffer), _LARGEST_BLOCK)))
+        piece = self._file.read(max(BLOCK, min(len(self.buffer) - kept, _LARGEST_BLOCK)))
         self.ended = not piece
-        self.buffer += piece
+        self.buffer = self.buffer[kept:] + piece
         return True
 
     def needs_more(self) -> bool:
         """Hold more of the text where less is held than an element of usual size may need."""
         return len(self.buffer) - self.at < _LOOKED_AT and self.more()
 
-    def look_ahead(self, at: int, find_end: Callable[[int], int]) -> int:
-        """Where the element at a place ends, past the next line that begins as an element does.
+    def look_ahead(self, find_end: Callable[[int], int]) -> int:
+        """What finds an element's end up to a place finds past the next line that looks like one.
 
         Not for each broken element: what that costs stays in proportion to the text.
-
-        Args:
-            at: where it begins.
-            find_end: finds its end up to a place; `BROKEN` where there is none.
         """
-        if self._spent > _LOOKED_AT * 4 + 4 * (self._dropped + at):
+        if self._spent > 4 * (_LOOKED_AT + self._dropped + self.at):
             return BROKEN
-        end = find_end(at + _AHEAD)
+        end = find_end(self.at + _AHEAD)
         self._spent += _AHEAD if end == BROKEN else 0
         return end
 
     def next(self) -> bytes:
         """Go to the next byte that is not white space; return it, or nothing at the end."""
         while True:
-            found = NOT_BLANK.search(self.buffer, self.at)
-            if found:
+            if found := NOT_BLANK.search(self.buffer, self.at):
                 self.at = found.start()
                 return found.group()
             self.at = len(self.buffer)
@@ -106,7 +96,6 @@ class Text:
         return self.buffer[start:end].rstrip(BLANKS)
 
     def rest(self) -> bytes:
-        """Everything up to the end."""
         while self.more():
             pass
         return self.take(len(self.buffer))

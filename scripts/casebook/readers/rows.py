@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from casebook.errors import Refused
 from casebook.readers.base import RECORD_COLUMN, Workspace
 from casebook.sql import quote_name, quote_text
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 _WRAP, _MARK, _BETWEEN = b"\x02", b"\x03", b"\x1f"
 _LINE_LIMIT = 2 << 20
-_LARGEST_GROUP, _SMALLEST_GROUP, _GROUP_BYTES = 122_880, 2048, 32 << 20
+LARGEST_GROUP, _SMALLEST_GROUP, _GROUP_BYTES = 122_880, 2048, 32 << 20
 
 
 @dataclass(frozen=True)
@@ -26,15 +23,19 @@ class Rows:
     Attributes:
         query: selects `n` and `first_line` (null where they are to be counted), `lines` of a
             record, its `text`, or where it cannot be read `code`, `message` and `raw`; in order.
+        count: how many rows there must be.
         is_numbered: whether `n` and `first_line` are there.
         has_long_records: whether one has more lines than one.
         row_group: how many rows of such a size to write at a time.
+        bad_bytes: the beginning of the first record that is not UTF-8.
     """
 
     query: str
+    count: int
     is_numbered: bool = False
     has_long_records: bool = False
-    row_group: int = _LARGEST_GROUP
+    row_group: int = LARGEST_GROUP
+    bad_bytes: bytes = b""
 
     def numbered(self, is_blank: str, skip_lines: int = 0, headers: int = 0) -> str:
         """SQL for the records with their numbers and first lines, without blank rows.
@@ -47,12 +48,12 @@ class Rows:
         if self.is_numbered:
             return self.query
         line = "row_number() over ()"
+        before = "rows between unbounded preceding and current row"
         if self.has_long_records:
-            before = "rows between unbounded preceding and current row"
             line = f"(sum(lines) over ({before}) - lines + 1)::bigint"
         lines = f"(select *, {line} as line from {self.query})"
         kept = f"code is not null or coalesce(not ({is_blank}), false) as kept"
-        count = "count(nullif(kept, false)) over (rows between unbounded preceding and current row)"
+        count = f"count(nullif(kept, false)) over ({before})"
         return (
             f"(select * from (select * exclude (n, first_line, line, kept), {count} - {headers} as"
             f" n, line as first_line, kept from (select *, {kept} from {lines}"
@@ -60,7 +61,9 @@ class Rows:
         )
 
 
-def direct_rows(path: Path, compression: str | None, line_end: str, longest: int) -> Rows:
+def direct_rows(
+    path: Path, compression: str | None, line_end: str, longest: int, count: int
+) -> Rows:
     """The lines of a text that all end alike; DuckDB fails where they are not UTF-8.
 
     Args:
@@ -68,29 +71,24 @@ def direct_rows(path: Path, compression: str | None, line_end: str, longest: int
         compression: one that DuckDB knows, or None.
         line_end: LF, CRLF or CR.
         longest: no line has more bytes.
+        count: how many lines there are.
     """
-    source = _read_csv(path, compression, {"text": "VARCHAR"}, line_end, longest, quote="")
+    source = _read_csv(path, compression, "text: 'VARCHAR'", line_end, longest, quote="")
     nothing = "null::varchar as code, null::varchar as message, null::blob as raw"
     numbers = "null::bigint as n, null::bigint as first_line, 1 as lines"
-    return Rows(f"(select {numbers}, text, {nothing} from {source})")
+    return Rows(f"(select {numbers}, text, {nothing} from {source})", count)
 
 
 def _read_csv(
-    path: Path,
-    compression: str | None,
-    columns: dict[str, str],
-    line_end: str,
-    longest: int,
-    quote: str,
+    path: Path, compression: str | None, columns: str, line_end: str, longest: int, quote: str
 ) -> str:
-    limit = max(_LINE_LIMIT, longest + 1024)
-    types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
+    limit, packed = max(_LINE_LIMIT, longest + 1024), compression or "none"
     end = line_end.replace("\r", "\\r").replace("\n", "\\n")
-    delimiter = _BETWEEN.decode() if quote else ""
+    between = quote and _BETWEEN.decode()
     return (
-        f"read_csv({quote_text(path)}, auto_detect = false, header = false, columns = {{{types}}},"
-        f" delim = '{delimiter}', quote = '{quote}', escape = '{quote}', new_line = '{end}',"
-        f" compression = {quote_text(compression or 'none')}, max_line_size = {limit},"
+        f"read_csv({quote_text(path)}, auto_detect = false, header = false,"
+        f" columns = {{{columns}}}, delim = '{between}', quote = '{quote}', escape = '{quote}',"
+        f" new_line = '{end}', compression = '{packed}', max_line_size = {limit},"
         f" buffer_size = {max(2 * limit, 32 << 20)})"
     )
 
@@ -104,18 +102,12 @@ class Spool:
     Args:
         path: the file to write.
         is_numbered: whether every row comes with its number and its first line.
-
-    Attributes:
-        count: rows so far.
-        size: their bytes.
-        bad_bytes: the first record with bytes that are not UTF-8, or its first 4 KiB.
     """
 
     def __init__(self, path: Path, *, is_numbered: bool = False) -> None:
         self.path, self.is_numbered = path, is_numbered
-        self.count = self.size = self._longest = 0
-        self.bad_bytes = b""
-        self._has_long_records = False
+        self._count = self._size = self._longest = 0
+        self._bad_bytes, self._has_long_records = b"", False
         self._file = path.open("wb")
 
     def add_lines(self, lines: bytes) -> None:
@@ -123,8 +115,8 @@ class Spool:
         is_plain = not any(mark in lines for mark in (_WRAP, _MARK, _BETWEEN, b"\r"))
         if is_plain and is_utf8(lines):
             self._file.write(lines)
-            self.count += lines.count(b"\n")
-            self.size += len(lines)
+            self._count += lines.count(b"\n")
+            self._size += len(lines)
             self._longest = max(self._longest, len(lines))
         else:
             for line in lines[:-1].split(b"\n"):
@@ -153,7 +145,7 @@ class Spool:
             except UnicodeDecodeError as error:
                 place = f"byte 0x{raw[error.start]:02X} at byte {error.start + 1} of the record"
                 code, message = "bad_bytes", f"not UTF-8: {place}"
-                self.bad_bytes = self.bad_bytes or raw[:4096]
+                self._bad_bytes = self._bad_bytes or raw[:4096]
         row = raw
         if code or raw.startswith(_MARK) or lines > 1 + raw.count(b"\n"):
             parts = (b"", (code or "").encode(), message.encode(), b"%d" % lines)
@@ -164,20 +156,18 @@ class Spool:
             row = b"%d\x1f%d\x1f%b" % (*number, row)
         self._has_long_records |= lines > 1
         self._longest = max(self._longest, len(row))
-        self.size += self._file.write(row + b"\n")
-        self.count += 1
+        self._size += self._file.write(row + b"\n")
+        self._count += 1
 
     def rows(self) -> Rows:
         """What was added; nothing can be added any more."""
         self._file.close()
-        columns = {"n": "BIGINT", "first_line": "BIGINT"} if self.is_numbered else {}
-        source = _read_csv(
-            self.path, None, {**columns, "row": "VARCHAR"}, "\n", self._longest, _WRAP.decode()
-        )
-        numbers = "n, first_line" if columns else "null::bigint as n, null::bigint as first_line"
+        numbers = "n: 'BIGINT', first_line: 'BIGINT', " if self.is_numbered else ""
+        columns = f"{numbers}row: 'VARCHAR'"
+        source = _read_csv(self.path, None, columns, "\n", self._longest, _WRAP.decode())
         query = f"""(
             select
-                {numbers},
+                {"n, first_line" if numbers else "null::bigint as n, null::bigint as first_line"},
                 case
                     when parts is not null then parts[4]::int
                     when {self._has_long_records} and row is not null
@@ -198,20 +188,22 @@ class Spool:
                 from {source}
             )
         )"""
-        group = _GROUP_BYTES * self.count // max(self.size, 1)
-        group = max(_SMALLEST_GROUP, min(_LARGEST_GROUP, group))
-        return Rows(query, self.is_numbered, self._has_long_records, group)
+        group = rows_per_group(self._count, self._size)
+        is_long = self._has_long_records
+        return Rows(query, self._count, self.is_numbered, is_long, group, self._bad_bytes)
+
+
+def rows_per_group(rows: int, size: int) -> int:
+    """How many of so many rows, of a size in bytes, to write at a time in bounded memory."""
+    return max(_SMALLEST_GROUP, min(LARGEST_GROUP, _GROUP_BYTES * rows // max(size, 1)))
 
 
 def is_utf8(text: bytes) -> bool:
     """Whether all of it is UTF-8."""
-    if text.isascii():
-        return True
     try:
-        text.decode("utf-8")
+        return text.isascii() or text.decode("utf-8") is not None
     except UnicodeDecodeError:
         return False
-    return True
 
 
 def copy_rows(

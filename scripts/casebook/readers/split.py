@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
-from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.base import MAX_RECORD_BYTES, too_long
 
 MAX_QUOTE_BYTES = 1 << 20
 BLOCK = 4 << 20
@@ -31,6 +31,11 @@ class Piece(NamedTuple):
     lines: int = 0
     code: str | None = None
     message: str = ""
+
+    @property
+    def records(self) -> list[bytes]:
+        """The bytes of each record."""
+        return [self.raw] if self.lines else self.raw.split(b"\n")[:-1]
 
 
 class Splitter:
@@ -160,11 +165,3 @@ class Splitter:
     def _piece(self, raw: bytes, code: str | None = None, message: str = "") -> Piece:
         raw = raw if self._by_return else raw.rstrip(b"\r")
         return Piece(raw, len(self._end.findall(raw)) + 1, code, message)
-
-
-def too_long(line: int) -> str:
-    """The reason to refuse a file with a record beyond all bounds."""
-    return (
-        f"the record in line {line} is longer than {MAX_RECORD_BYTES >> 20} MiB, the most that one"
-        " record may have"
-    )

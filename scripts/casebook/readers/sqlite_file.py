@@ -16,7 +16,7 @@ from casebook.readers.columns import check_columns, match_columns, row_as_json
 from casebook.readers.count import NoText
 from casebook.readers.json_rows import land_again
 from casebook.readers.values import land_values
-from casebook.sql import quote_name
+from casebook.sql import quote_name, quote_text
 
 EXTENSIONS = (".db", ".sqlite", ".sqlite3")
 _HEADER = b"SQLite format 3\x00"
@@ -77,15 +77,14 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     with _open(raw.path) as database, _table(raw, database) as (name, names):
         columns = match_columns(raw.table, names)
         check_columns(columns, names)
-        pieces = _pieces(database, name, names)
-        records, landed = land_values(raw.table, workspace, names, columns, pieces)
+        reading = land_values(workspace, names, columns, _pieces(database, name, names))
         (counted,) = database.execute(f"select count(*) from {quote_name(name)}").fetchone()
-    if counted != records:
+    if counted != reading.records:
         raise Refused(
-            f"its table {name} is damaged: it has {records:,} rows, but its index has"
+            f"its table {name} is damaged: it has {reading.records:,} rows, but its index has"
             f" {counted:,}; have it delivered again"
         )
-    return Reading(records, landed, columns.ignored)
+    return reading
 
 
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
@@ -107,7 +106,7 @@ def _table(raw: Raw, database: sqlite3.Connection) -> Iterator[tuple[str, list[s
     if name is None:
         raise Refused(no_such_table(declared[0], names))
     try:
-        query = f"select name, hidden from pragma_table_xinfo({_quote(name)}) where hidden <> 1"
+        query = f"select name, hidden from pragma_table_xinfo({quote_text(name)}) where hidden <> 1"
         found = database.execute(query).fetchall()
         # What a virtual column computes may be as long as a record, for each of them.
         limit = MAX_RECORD_BYTES // (1 + sum(hidden == 2 for _, hidden in found))
@@ -137,16 +136,8 @@ def _pieces(
     wanted = 1
     while piece := rows.fetchmany(wanted):
         yield piece
-        size = sum(map(_size, piece)) // len(piece)
-        wanted = max(1, min(_MOST_ROWS, 2 * wanted, _PIECE_BYTES // size))
-
-
-def _size(row: Sequence[object]) -> int:
-    return 8 + sum(8 + len(v) if isinstance(v, (str, bytes)) else 8 for v in row)
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+        size = sum(8 + len(v) if isinstance(v, str | bytes) else 8 for row in piece for v in row)
+        wanted = max(1, min(_MOST_ROWS, 2 * wanted, _PIECE_BYTES * len(piece) // size))
 
 
 def _names(database: sqlite3.Connection) -> list[str]:
@@ -194,4 +185,4 @@ def _check(path: Path) -> None:
             )
 
 
-READER = Reader("sqlite", read, texts, land_again, NoText)
+READER = Reader("sqlite", "an SQLite database", read, texts, land_again, NoText)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from casebook.errors import Refused
-from casebook.readers.archives import CHUNK, looks_like, needs_decoding, open_utf8
-from casebook.readers.base import MAX_RECORD_BYTES, Raw, Workspace
+from casebook.readers.archives import CHUNK, needs_decoding, open_utf8
+from casebook.readers.base import MAX_RECORD_BYTES, Raw, Workspace, too_long
 from casebook.readers.count import Counter
-from casebook.readers.split import Splitter, too_long
+from casebook.readers.rows import Rows, Spool, direct_rows
+from casebook.readers.split import Splitter
 
 if TYPE_CHECKING:
-    from casebook.readers.rows import Spool
     from casebook.sources import Table
 
 _READ_BY_DUCKDB = (None, "gzip", "zstd")
@@ -44,7 +44,7 @@ class Source:
         return open_utf8(self.path, self.compression)
 
 
-def prepare(raw: Raw, workspace: Workspace, new_counter: Callable[[], Counter] = Counter) -> Source:
+def prepare(raw: Raw, workspace: Workspace, new_counter: Callable[[], Counter]) -> Source:
     """The text of a raw file, in a spool where DuckDB reads neither its archive nor its encoding.
 
     Args:
@@ -64,54 +64,55 @@ def prepare(raw: Raw, workspace: Workspace, new_counter: Callable[[], Counter] =
     return Source(spool, None, lambda: counter)
 
 
-def check_lines(counter: Counter) -> None:
-    """Refuse a text with a line beyond all bounds.
-
-    Raises:
-        Refused: with the number of the line.
-    """
-    if line_end_of(counter) == "\n" and counter.longest > MAX_RECORD_BYTES:
-        raise Refused(too_long(counter.longest_line))
-
-
-def line_end_of(counter: Counter) -> str:
-    """What ends the lines of a text without quotes: CR where there is no LF, else LF."""
-    return "\r" if counter.returns and not counter.newlines else "\n"
-
-
-def spool_records(text: BinaryIO, splitter: Splitter, spool: Spool) -> int:
-    """Spool the records of a text; returns the number of lines that they stand in.
-
-    Raises:
-        Refused: if a record is too long.
-    """
-    lines = 0
-    for piece in splitter.split(text):
-        if piece.lines:
-            spool.add(piece.raw, piece.code, piece.message, piece.lines)
-            lines += piece.lines
-        else:
-            spool.add_lines(piece.raw)
-            lines += piece.raw.count(b"\n")
-    return lines
-
-
-def check_looks(raw: Raw, expected: str, records: int, landed: int) -> None:
-    """Refuse a file of which nothing can be read, and which looks like another format.
+def rows_of(
+    workspace: Workspace, source: Source, delimiter: str | None, line_end: str, *, has_quotes: bool
+) -> Rows:
+    """The records of a text, from the file itself where each line is one, else from a spool.
 
     Args:
-        raw: the file.
-        expected: what it should look like, a word of `looks_like`.
-        records: records in it.
-        landed: those that can be read.
+        workspace: where to work.
+        source: the text.
+        delimiter: the character between two fields; None where quotes mean nothing.
+        line_end: `\\r` where carriage returns end lines, else a line feed does.
+        has_quotes: whether there may be line ends in quotes.
 
     Raises:
-        Refused: with what it looks like.
+        Refused: if a record is too long, or its lines are not as many as were counted.
     """
-    if records and not landed:
-        found = looks_like(raw.path, raw.compression)
-        if found not in (None, expected, "UTF-16 text"):
-            raise Refused(f"none of its {records:,} records can be read; it looks like {found}")
+    import duckdb
+
+    counter = source.counter()
+    counted = counter.lines_by(line_end)
+    if line_end == "\n" and not has_quotes and counter.longest > MAX_RECORD_BYTES:
+        raise Refused(too_long(counter.longest_line))
+    if counter.line_end and not counter.has_nul and not has_quotes:
+        longest = 0 if counter.line_end == "\r" else counter.longest
+        rows = direct_rows(source.path, source.compression, counter.line_end, longest, counted)
+        try:
+            _check_count(workspace, rows)
+            return rows
+        except (duckdb.InvalidInputException, duckdb.IOException):
+            pass  # bytes that are not UTF-8, a long line, or an archive that it cannot unpack
+    spool, lines = Spool(workspace.folder / "records.rows"), 0
+    with source.open() as text:
+        for piece in Splitter(delimiter, line_end).split(text):
+            if piece.lines:
+                spool.add(piece.raw, piece.code, piece.message, piece.lines)
+            else:
+                spool.add_lines(piece.raw)
+            lines += piece.lines or piece.raw.count(b"\n")
+    if lines != counted:
+        raise Refused(f"{counted} lines were counted, but the records found have {lines}")
+    rows = spool.rows()
+    _check_count(workspace, rows)
+    return rows
+
+
+def _check_count(workspace: Workspace, rows: Rows) -> None:
+    query = f"select count(*), max(len(text)) from {rows.query}"
+    found = workspace.connection.execute(query).fetchone()
+    if found is None or found[0] != rows.count:
+        raise Refused(f"{rows.count} rows were counted, but DuckDB found {found and found[0]}")
 
 
 def notes_on_encoding(table: Table, sample: bytes) -> list[str]:

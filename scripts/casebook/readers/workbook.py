@@ -6,9 +6,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from casebook.errors import Refused
 from casebook.readers.archives import CHUNK
@@ -16,10 +16,7 @@ from casebook.readers.base import Raw, Reader, Reading, Workspace
 from casebook.readers.columns import check_columns, match_columns, row_as_json
 from casebook.readers.count import NoText
 from casebook.readers.json_rows import land_again
-from casebook.readers.values import ValueSpool
-
-if TYPE_CHECKING:
-    from casebook.sources import Table
+from casebook.readers.values import land_values
 
 MAX_UNPACKED = 256 << 20
 MAX_CELLS = 10_000_000
@@ -36,37 +33,47 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     Raises:
         Refused: if it is no workbook, too large, has no such sheet, or lacks a required column.
     """
-    rows = _rows(raw.path, raw.table)
-    names = [str(_text(value) or "").strip() for value in next(rows, ())]
+    names, rows = _sheet(raw)
     if not names:
         raise Refused("no header: the sheet is empty")
     columns = match_columns(raw.table, names)
     check_columns(columns, names)
-    spool = ValueSpool(workspace.folder / "rows.json", names, columns, workspace)
-    for row in rows:
-        values = [_text(value) for value in row]
-        if any(_is_inexact(row[place]) for place in columns.read):
-            spool.add_bad(values, "inexact_number", "a number of more digits than a workbook keeps")
-        else:
-            spool.add([values])
-    return Reading(spool.records, spool.land(), columns.ignored)
+
+    def pieces() -> Iterator[list[list[str | None] | None]]:
+        for number, row in enumerate(rows, 1):
+            values = list(map(_text, row))
+            if any(_is_inexact(row[place]) for place in columns.read):
+                why = "a number of more digits than a workbook keeps"
+                workspace.quarantine.add(
+                    number, number, "inexact_number", why, row_as_json(names, values)
+                )
+                yield [None]
+            else:
+                yield [values]
+
+    return land_values(workspace, names, columns, pieces())
 
 
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
     """The number of each row, and the row as a JSON object with all columns of the sheet."""
-    rows = _rows(raw.path, raw.table)
-    names = [str(_text(value) or "").strip() for value in next(rows, ())]
+    names, rows = _sheet(raw)
     for number, row in enumerate(rows, 1):
         yield number, row_as_json(names, list(map(_text, row)))
 
 
-def _rows(path: Path, table: Table) -> Iterator[Sequence[object]]:
-    """The rows that have a value, the header first."""
+def _sheet(raw: Raw) -> tuple[list[str], Iterator[Sequence[object]]]:
+    """The names in the header, and the rows below it that have a value."""
+    rows = _rows(raw)
+    return [str(_text(value) or "").strip() for value in next(rows, ())], rows
+
+
+def _rows(raw: Raw) -> Iterator[Sequence[object]]:
     import python_calamine
 
-    _check(path)
+    _check_size(raw.path)
+    table = raw.table
     try:
-        workbook = python_calamine.CalamineWorkbook.from_path(path)
+        workbook = python_calamine.CalamineWorkbook.from_path(raw.path)
         if table.sheet is None:
             sheet = workbook.get_sheet_by_index(0)
         elif table.sheet in workbook.sheet_names:
@@ -81,7 +88,7 @@ def _rows(path: Path, table: Table) -> Iterator[Sequence[object]]:
         raise Refused(f"it is damaged or no workbook ({error}); have it delivered again") from error
 
 
-def _check(path: Path) -> None:
+def _check_size(path: Path) -> None:
     """Refuse what takes too much memory when it is unpacked.
 
     Raises:
@@ -96,28 +103,19 @@ def _check(path: Path) -> None:
                     while piece := file.read(CHUNK):
                         unpacked += len(piece)
                         if unpacked > MAX_UNPACKED:
-                            raise Refused(
-                                f"it unpacks to more than {MAX_UNPACKED >> 20} MiB; have it"
-                                " delivered as CSV"
-                            )
+                            limit = f"{MAX_UNPACKED >> 20} MiB; have it delivered as CSV"
+                            raise Refused(f"it unpacks to more than {limit}")
                         for letters, digits in _CELL.findall(tail + piece):
                             column = max(column, letters, key=lambda name: (len(name), name))
                             row = max(row, int(digits))
                         tail = piece[-24:]
-                if row * _number_of(column) > MAX_CELLS:
+                if row * reduce(lambda n, letter: 26 * n + letter - 64, column, 0) > MAX_CELLS:
                     raise Refused(
                         f"its sheet reaches to cell {column.decode()}{row}; at most"
                         f" {MAX_CELLS:,} cells are read: have it delivered as CSV"
                     )
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise Refused(f"it is damaged or no workbook ({error}); have it delivered again") from error
-
-
-def _number_of(column: bytes) -> int:
-    number = 0
-    for letter in column:
-        number = 26 * number + letter - 64
-    return number
 
 
 def _is_inexact(value: object) -> bool:
@@ -132,13 +130,9 @@ def _text(value: object) -> str | None:
         return str(value).lower()
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
-    if isinstance(value, datetime):
-        return value.isoformat(" ")
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return str(value)
+    if isinstance(value, date | time):
+        return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
     return str(value)
 
 
-READER = Reader("xlsx", read, texts, land_again, NoText)
+READER = Reader("xlsx", "a ZIP archive or a workbook", read, texts, land_again, NoText)

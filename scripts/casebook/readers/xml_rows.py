@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from typing import BinaryIO
 from xml.parsers import expat
 
 from casebook.errors import Refused
 from casebook.readers.archives import open_text, open_utf8
-from casebook.readers.base import MAX_RECORD_BYTES, Raw, Reader, Reading, Workspace
+from casebook.readers.base import MAX_RECORD_BYTES, Raw, Reader, Reading, Workspace, too_long
 from casebook.readers.count import NoText
 from casebook.readers.json_rows import land_again, land_rows
 from casebook.readers.rows import Spool
-from casebook.readers.split import too_long
 
 _CHUNK = 1 << 16
 
@@ -26,33 +26,22 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
             required attribute, or a record is too long.
     """
     spool = Spool(workspace.folder / "records.rows", is_numbered=True)
-    with _open(raw) as file:
-        for number, line, content in _rows(file, raw.table.encoding is not None):
-            spool.add(content, number=(number, line))
-    records, landed, ignored = land_rows(raw.table, workspace, spool.rows())
-    assert records == spool.count
-    spool.path.unlink()
-    return Reading(records, landed, ignored)
+    for number, line, content in _records(raw):
+        spool.add(content, number=(number, line))
+    return land_rows(raw.table, workspace, spool.rows())
 
 
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
     """The number of each record, and its attributes as a JSON object."""
-    with _open(raw) as file:
-        for number, _, content in _rows(file, raw.table.encoding is not None):
-            yield number, content
+    for number, _, content in _records(raw):
+        yield number, content
 
 
-def _open(raw: Raw) -> BinaryIO:
-    if raw.table.encoding is None:
-        return open_text(raw.path, raw.compression)
-    return open_utf8(raw.path, raw.compression, raw.table.encoding)
-
-
-def _rows(file: BinaryIO, is_utf8: bool) -> Iterator[tuple[int, int, bytes]]:
+def _records(raw: Raw) -> Iterator[tuple[int, int, bytes]]:
     """Number, line and attributes of each child of the root element, in bounded memory."""
-    parser = expat.ParserCreate("utf-8" if is_utf8 else None)
+    parser = expat.ParserCreate("utf-8" if raw.table.encoding else None)
     found: list[tuple[int, dict[str, str]]] = []
-    depth = fed = number = 0
+    depth, number = 0, count(1)
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
@@ -70,21 +59,26 @@ def _rows(file: BinaryIO, is_utf8: bool) -> Iterator[tuple[int, int, bytes]]:
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     try:
-        while piece := file.read(_CHUNK):
-            parser.Parse(piece, False)
-            fed += len(piece)
-            if fed - max(parser.CurrentByteIndex, 0) > MAX_RECORD_BYTES:
-                raise Refused(too_long(parser.CurrentLineNumber))
-            for line, attributes in found:
-                number += 1
-                yield number, line, json.dumps(attributes, ensure_ascii=False).encode()
-            found.clear()
-        parser.Parse(b"", True)
+        with _open(raw) as file:
+            fed, piece = 0, b" "
+            while piece:
+                piece = file.read(_CHUNK)
+                parser.Parse(piece, not piece)
+                fed += len(piece)
+                if piece and fed - max(parser.CurrentByteIndex, 0) > MAX_RECORD_BYTES:
+                    raise Refused(too_long(parser.CurrentLineNumber))
+                for line, attributes in found:
+                    yield next(number), line, json.dumps(attributes, ensure_ascii=False).encode()
+                found.clear()
     except expat.ExpatError as error:
         raise Refused(f"it is not well-formed XML ({error}); have it delivered again") from error
-    for line, attributes in found:
-        number += 1
-        yield number, line, json.dumps(attributes, ensure_ascii=False).encode()
 
 
-READER = Reader("xml", read, texts, land_again, NoText)
+def _open(raw: Raw) -> BinaryIO:
+    """The text: without a declared encoding, as it is for the parser to decode."""
+    if raw.table.encoding is None:
+        return open_text(raw.path, raw.compression)
+    return open_utf8(raw.path, raw.compression, raw.table.encoding)
+
+
+READER = Reader("xml", "XML", read, texts, land_again, NoText)
