@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,11 @@ from casebook.build.dbt import run_dbt
 from casebook.build.spark import FIRST, NOISE, check_spark, spark_environment
 from casebook.errors import CasebookError
 from casebook.settings import Settings, find_project
+from casebook.sql import quote_text
+from compared import LEFT_OUT, SHOWN, Comparison, diff_files, show
 
 FOLDER = "target/parity"
 
-# What differs by nature, and why. Everything else must be equal.
-LEFT_OUT = {
-    "audit.declarations": "it is for readers of the published file, which Spark does not have",
-    "audit.builds": "it says when each warehouse was built, and by which command",
-}
 # The lake's own tables and what reads them: each engine gets at the files in its own way.
 LEFT_OUT_SCHEMAS = ("raw_",)
 
@@ -48,36 +44,11 @@ TYPES = {
     "timestamp_ntz": "TIMESTAMP",
 }
 SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata"
-SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A table or view, or what a table function answers, in both warehouses."""
-
-    name: str  # as `schema.table`
-    rows: int | None  # how many DuckDB has; None where the table is not there
-    differences: tuple[str, ...]  # one sentence each; empty where both are the same
-
-
-def build_both(
-    settings: Settings, spark_warehouse: Path, dbt_options: Sequence[str] = ()
-) -> dict[str, str]:
-    """Load the raw files once, and build them on both engines.
-
-    Args:
-        settings: where everything is.
-        spark_warehouse: the folder of Spark's warehouse.
-        dbt_options: further options for both builds, such as `--select`, `+votes`.
-
-    Returns:
-        What each build wrote to stderr, by engine.
-
-    Raises:
-        CasebookError: if a build fails.
-    """
+def _build_both(settings: Settings, spark_warehouse: Path, dbt_options: Sequence[str]) -> None:
+    """Load the raw files once, and build them on both engines, with a log of each."""
     check_spark()
-    said = {}
     # Loaded first, so that both builds find the lake the same: with nothing new in it.
     for engine, command in (
         ("duckdb", ["casebook", "load"]),
@@ -97,8 +68,8 @@ def build_both(
             raise CasebookError(
                 f"`{' '.join(command)}` of {settings.raw} failed:\n{run.stdout}{run.stderr}"
             )
-        said[engine] = run.stderr
-    return said
+        log = spark_warehouse.with_name(f"{engine}.log")
+        log.write_text(run.stderr, encoding="utf-8")
 
 
 def export_spark(settings: Settings, spark_warehouse: Path, to: Path) -> None:
@@ -183,10 +154,8 @@ def _compare(
         if ours[column] != theirs[column]
     ]
     connection.execute(
-        "create or replace temp view spark_rows as select * from read_parquet("
-        + "["
-        + ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        + "])"
+        "create or replace temp view spark_rows as"
+        f" from read_parquet([{', '.join(map(quote_text, files))}])"
     )
     sides = (query, "select * from spark_rows")
     counts = [
@@ -247,89 +216,9 @@ def check_parity(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     settings = Settings(project, raw, folder / "lake", folder / "warehouse.db")
-    said = build_both(settings, folder / "spark", dbt_options)
-    for engine, text in said.items():
-        (folder / f"{engine}.log").write_text(text, encoding="utf-8")
+    _build_both(settings, folder / "spark", dbt_options)
     export_spark(settings, folder / "spark", folder / "exported")
     return list(compare(settings.warehouse, folder / "exported"))
-
-
-def show(comparisons: list[Comparison]) -> None:
-    """Print a line per table, and below it what differs."""
-    for table in comparisons:
-        rows = "" if table.rows is None else f"{table.rows:,} rows"
-        print(f"{'DIFFERS' if table.differences else 'same':8}{table.name:56}{rows:>18}")
-        for difference in table.differences:
-            print(f"        {difference}")
-    different = sum(1 for table in comparisons if table.differences)
-    print(f"{len(comparisons)} tables, views and functions, {different} of them different")
-    for name, reason in LEFT_OUT.items():
-        print(f"left out: {name}; {reason}")
-
-
-def diff_files(before: Path, after: Path) -> Iterator[Comparison]:
-    """Compare two warehouse files of DuckDB, table by table.
-
-    Args:
-        before: a warehouse file.
-        after: the other one; `audit.declarations` in it says which tables have a key, by which
-            rows that changed are told from rows that only one file has.
-    """
-    with duckdb.connect() as connection:
-        for name, path in (("a", before), ("b", after)):
-            quoted = str(path).replace("'", "''")
-            connection.execute(f"attach '{quoted}' as {name} (read_only)")
-        found = connection.execute(
-            "select database_name, schema_name || '.' || table_name, list(column_name order by"
-            " column_index) from duckdb_columns() where database_name in ('a', 'b')"
-            " and not internal and schema_name not like 'raw\\_%' escape '\\' group by all"
-        ).fetchall()
-        sides = {side: {name: names for at, name, names in found if at == side} for side in "ab"}
-        keys = {}
-        if "audit.declarations" in sides["b"]:
-            declared = "select relation, keys from b.audit.declarations"
-            for name, text in connection.execute(declared).fetchall():
-                keys[name] = min(json.loads(text or "[]"), key=len, default=[])
-        for name in sorted((sides["a"].keys() | sides["b"].keys()) - LEFT_OUT.keys()):
-            if name in sides["a"] and name in sides["b"]:
-                yield _diff(connection, name, sides, keys.get(name, []))
-            else:
-                only = before if name in sides["a"] else after
-                yield Comparison(name, None, (f"only {only} has it",))
-
-
-def _diff(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    sides: Mapping[str, Mapping[str, list[str]]],
-    key: list[str],
-) -> Comparison:
-    """Compare the columns that both have, but for the time of loading, which differs by nature."""
-    columns = [one for one in sides["a"][name] if one in sides["b"][name] and one != "loaded_at"]
-    listed = ", ".join(f'"{column}"' for column in columns)
-    here, there = (f"select {listed} from {side}.{name}" for side in "ab")
-    differences = [
-        f"column only {where}: {column}"
-        for where, one, other in (("before", "a", "b"), ("after", "b", "a"))
-        for column in sides[one][name]
-        if column not in sides[other][name]
-    ]
-    gone, come = f"({here}) except all ({there})", f"({there}) except all ({here})"
-    by, asked = listed, {"only before": gone, "only after": come}
-    if key and set(key) <= set(columns):
-        by = ", ".join(f'"{column}"' for column in key)
-        asked = {
-            "only before": f"{here} anti join b.{name} using ({by})",
-            "only after": f"{there} anti join a.{name} using ({by})",
-            "changed": f"({here} semi join b.{name} using ({by})) except all ({there})",
-        }
-    for what, query in asked.items():
-        ((count,),) = connection.execute(f"select count(*) from ({query})").fetchall()
-        rows = connection.execute(f"select {by} from ({query}) order by all limit {SHOWN}")
-        if count:
-            differences.append(f"{count:,} rows {what}, as {rows.fetchall()}")
-    ((count,),) = connection.execute(f"select count(*) from b.{name}").fetchall()
-    return Comparison(name, count, tuple(differences))
 
 
 def main() -> int:
@@ -344,9 +233,7 @@ def main() -> int:
     if bool(raw_folders) == bool(options.files):
         parser.error("name raw folders, or two warehouse files with --files")
     if options.files:
-        compared = list(diff_files(*options.files))
-        show(compared)
-        return int(not compared or any(table.differences for table in compared))
+        return int(show(list(diff_files(*options.files))))
     failed = False
     for number, raw in enumerate(raw_folders, 1):
         print(f"== {raw}, on DuckDB and on Spark", flush=True)
@@ -355,8 +242,7 @@ def main() -> int:
         except CasebookError as error:
             print(error, file=sys.stderr)
             return 1
-        show(comparisons)
-        failed = failed or not comparisons or any(table.differences for table in comparisons)
+        failed = show(comparisons) or failed
     return int(failed)
 
 

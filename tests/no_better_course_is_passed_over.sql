@@ -1,6 +1,6 @@
--- COURSES-7, COURSES-8, COURSES-9: above a recommended course, among those that may be recommended
--- to the user, stand only the user's better recommendations and what the user has rated. And the
--- rating that is shown is the course's.
+-- COURSES-7, COURSES-8, COURSES-9: of the courses that may be recommended to a user, each that is
+-- better than one of the user's recommendations is recommended, too, or rated by the user. Better
+-- is a higher average, then more ratings, then the smaller id. The rating shown is the course's.
 
 {{ config(meta={'rules': ['COURSES-7', 'COURSES-8', 'COURSES-9']}) }}
 
@@ -16,79 +16,100 @@ ratings as (
 
 courses as (
     select * from {{ ref('courses') }}
+    where rating_count > 0
 ),
 
-course_ratings as (
-    select * from {{ ref('course_ratings') }}
-),
-
-scoped as (
+ranked as (
     select
-        course_ratings.course_id,
-        course_ratings.rank,
-        course_ratings.average_rating,
-        {{ recommendation_scope('courses.programming_language') }} as scope
-    from course_ratings
-    inner join courses on course_ratings.course_id = courses.course_id
+        course_id,
+        average_rating,
+        {{ recommendation_scope('programming_language') }} as scope,
+        row_number() over (
+            order by average_rating desc, rating_count desc, course_id asc
+        ) as course_rank
+    from courses
 ),
 
-better as (
-    select
-        scoped.course_id,
-        count(*) - 1 as better_courses
-    from scoped
-    inner join scoped as others
-        on
-            scoped.scope = others.scope
-            and scoped.rank >= others.rank
-    group by scoped.course_id
-),
-
-rated as (
-    select
-        ratings.user_id,
-        scoped.scope,
-        scoped.rank
-    from ratings
-    inner join scoped on ratings.course_id = scoped.course_id
-),
-
-recommended as (
+shown as (
     select
         recommendations.user_id,
         recommendations.rank,
         recommendations.course_id,
         recommendations.rating,
-        scoped.scope,
-        scoped.rank as course_rank,
-        scoped.average_rating,
-        better.better_courses
+        ranked.average_rating,
+        ranked.scope,
+        ranked.course_rank,
+        row_number() over (
+            partition by recommendations.user_id
+            order by ranked.course_rank
+        ) as expected_rank
     from recommendations
-    inner join scoped on recommendations.course_id = scoped.course_id
-    inner join better on recommendations.course_id = better.course_id
+    left join ranked on recommendations.course_id = ranked.course_id
+),
+
+lowest as (
+    select
+        user_id,
+        scope,
+        max(course_rank) as course_rank
+    from shown
+    group by user_id, scope
+),
+
+-- Many users have the same lowest course: those above it are listed once.
+cuts as (
+    select
+        scope,
+        course_rank
+    from lowest
+    group by scope, course_rank
+),
+
+above as (
+    select
+        cuts.scope,
+        cuts.course_rank,
+        ranked.course_id
+    from cuts
+    inner join ranked
+        on
+            cuts.scope = ranked.scope
+            and cuts.course_rank > ranked.course_rank
+),
+
+passed_over as (
+    select
+        lowest.user_id,
+        above.course_id
+    from lowest
+    inner join above
+        on
+            lowest.scope = above.scope
+            and lowest.course_rank = above.course_rank
+    left join ratings
+        on
+            lowest.user_id = ratings.user_id
+            and above.course_id = ratings.course_id
+    left join recommendations
+        on
+            lowest.user_id = recommendations.user_id
+            and above.course_id = recommendations.course_id
+    where
+        ratings.user_id is null
+        and recommendations.user_id is null
 )
 
 select
-    recommended.user_id,
-    recommended.rank,
-    recommended.course_id,
-    recommended.rating,
-    recommended.average_rating,
-    recommended.better_courses,
-    count(rated.rank) as better_courses_rated
-from recommended
-left join rated
-    on
-        recommended.user_id = rated.user_id
-        and recommended.scope = rated.scope
-        and recommended.course_rank > rated.rank
-group by
-    recommended.user_id,
-    recommended.rank,
-    recommended.course_id,
-    recommended.rating,
-    recommended.average_rating,
-    recommended.better_courses
-having
-    recommended.better_courses != count(rated.rank) + recommended.rank - 1
-    or recommended.rating != recommended.average_rating
+    user_id,
+    course_id,
+    'passed over' as problem
+from passed_over
+union all
+select
+    user_id,
+    course_id,
+    'in the wrong place, or with another rating' as problem
+from shown
+where
+    rank != expected_rank
+    or rating is distinct from average_rating

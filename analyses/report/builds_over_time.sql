@@ -13,5 +13,5 @@ select
     tests_passed,
     tests_warned
 from builds
-order by started_at desc
+order by build_number desc
 limit 100

@@ -23,7 +23,7 @@
                 literal(tojson(node.config.meta)),
             ] | join(', ') ~ ')') -%}
         {%- endfor -%}
-        create or replace table audit.declarations as
+        create or replace table {{ own_schema('audit') }}.declarations as
         select name, relation, materialized, access, description, columns, keys, meta
         from (values {{ rows | join(', ') }}) as declared (
             name, relation, materialized, access, description, columns, keys, meta

@@ -31,7 +31,7 @@
     {%- do run_query(ledger) -%}
     {#- Commands that ask about what is published find the lake by it. -#}
     {%- do run_query(
-        'create or replace table raw_lake.pinned as select ' ~ literal(lake) ~ ' as lake'
+        'create or replace table ' ~ lake_table('pinned') ~ ' as select ' ~ literal(lake) ~ ' as lake'
     ) -%}
     {%- do run_query(
         'create table if not exists ' ~ lake_table('built') ~ ' (model varchar, source_file varchar,'

@@ -39,6 +39,11 @@ def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def quote_relation(relation: str) -> str:
+    """A relation, `schema.name`, quoted."""
+    return ".".join(quote_name(part) for part in relation.split(".", 1))
+
+
 def quote_text(text: object) -> str:
     """A text as a SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from casebook.ask.warehouse import trace
+from casebook.ask.trace import trace
 from casebook.errors import CasebookError
 from casebook.settings import find_settings
 from casebook.sources import read_sources
@@ -205,7 +205,7 @@ def test_trace_shows_the_file_the_record_and_the_original_text(bench: Workbench)
     assert '"Id": "3", "PostId": "103"' in shown
     assert "no row whose vote_id is 9" in bench.casebook("trace", "votes", "9", status=1).stderr
     missing = bench.casebook("trace", "nothing", "9", status=1).stderr
-    assert "the marts that do: blog_analysis.votes" in missing
+    assert "the marts that do: blog_analysis.outlier_weeks, blog_analysis.votes" in missing
     assert "record           2" in bench.casebook("trace", "votes", "2", "102").stdout
     other = bench.casebook("trace", "votes", "2", "103", status=1).stderr
     assert "no row whose vote_id is 2 and post_id is 103" in other
@@ -214,12 +214,18 @@ def test_trace_shows_the_file_the_record_and_the_original_text(bench: Workbench)
     assert "its first columns: vote_id, post_id, vote_type_id, vote_type," in too_long
 
 
-def test_a_name_that_two_marts_have_is_not_guessed_at(tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "warehouse.db")) as connection:
+def test_a_name_that_two_marts_have_is_not_guessed_at() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema audit; create table audit.declarations"
+            " (name text, relation text, access text, keys text, meta text)"
+        )
         for schema in ("movies", "music_store"):
-            connection.execute(f"create schema {schema}")
             connection.execute(
-                f"create table {schema}.genres as select 1 as genre_id, 'a.csv' as source_file"
+                f"create schema {schema};"
+                f"create table {schema}.genres as select 1 as genre_id, 'a.csv' as source_file;"
+                "insert into audit.declarations values"
+                f" ('{schema}', '{schema}.genres', 'public', '[]', '{{}}')"
             )
         with pytest.raises(CasebookError, match=r"movies\.genres and music_store\.genres"):
             trace(connection, "genres", ["1"])

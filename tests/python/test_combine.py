@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 
 import combine_model
+import duckdb
 import pytest
 from casebook.combine.run import combine
 from casebook.errors import CasebookError
@@ -292,6 +293,9 @@ def test_an_output_is_one_gzip_stream_without_a_time(kitchen) -> None:
     assert stream.eof and not stream.unused_data
     assert text == gzip.decompress(content)
     assert text.count(b"\n") == 60_000
+    # DuckDB takes no archive with a comment.
+    read = f"from read_json('{kitchen.out}/one.json.gz', format = 'newline_delimited')"
+    assert duckdb.execute(f"select count(*) {read}").fetchall() == [(60_000,)]
 
 
 def test_outputs_of_subfolders_that_are_gone_are_removed_and_nothing_else_is(kitchen) -> None:

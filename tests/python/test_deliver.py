@@ -48,7 +48,7 @@ class Shop:
         self.builds = 0
         self.write(
             "create schema audit",
-            "create table audit.builds (build_id varchar, started_at timestamp)",
+            "create table audit.builds (build_id varchar, build_number bigint)",
             "create table audit.declarations"
             " (relation varchar, materialized varchar, access varchar, keys json, meta json)",
             "create schema shop",
@@ -77,7 +77,7 @@ class Shop:
         self.builds += 1
         self.write(
             *statements,
-            f"insert into audit.builds values ('b{self.builds}', now()::timestamp)",
+            f"insert into audit.builds values ('b{self.builds}', {self.builds})",
             "delete from audit.declarations",
         )
         with duckdb.connect(str(self.path)) as connection:

@@ -1,8 +1,10 @@
-"""A learning site's and a shop's databases, day by day, through the warehouse into another one."""
+"""Databases of a learning site, a shop and a film store, day by day, into the warehouse's."""
 
 from __future__ import annotations
 
 import pytest
+from casebook.deliver.run import deliver
+from casebook.settings import Settings
 from services import Postgres
 from workbench import Workbench, project_with
 
@@ -20,6 +22,20 @@ ORDERS = (
     "insert into orders values (7, 1, '2022-03-01 10:00', 'complete', 'iphone')",
     "insert into order_items values (70, 7, '20013509_825', 1), (71, 7, '20013509_826', 2)",
 )
+# The worked example of the film store's rules.
+FILMS = (
+    "create table film (film_id int primary key, title text, description text, release_year int,"
+    " rental_rate numeric(4, 2), length int, rating text)",
+    "insert into film values (1, 'A', null, 2001, 4.99, 90, 'PG'),"
+    " (2, 'B', 'b', 2002, 0.5, null, 'R'), (3, 'C', null, null, 3, 80, null)",
+    "create table customer (customer_id int primary key, first_name text, last_name text,"
+    " email text, active boolean)",
+    "insert into customer values (1, 'Ada', 'L', 'ada@x@Mail.Example', true),"
+    " (2, 'Bo', 'M', 'bo', true), (3, 'Cy', 'N', null, false)",
+    "create table rating (customer_id int, film_id int, rating int,"
+    " primary key (customer_id, film_id))",
+    "insert into rating values (1, 1, 5), (1, 2, 3), (2, 1, 4), (2, 2, 4), (2, 3, 2), (3, 2, 5)",
+)
 # A user's titles above a threshold, as a front end asks the warehouse's database for them.
 TITLES = """
     select courses.title, recommendations.rating::text
@@ -31,16 +47,17 @@ TITLES = """
 
 
 @pytest.fixture(scope="module")
-def databases(postgres: Postgres) -> tuple[str, str, str]:
-    return postgres.new_database(*COURSES), postgres.new_database(*ORDERS), postgres.new_database()
+def databases(postgres: Postgres) -> list[str]:
+    return [postgres.new_database(*tables) for tables in (COURSES, ORDERS, FILMS, ())]
 
 
 def test_from_the_databases_and_back_each_day(tmp_path, postgres, databases, monkeypatch):
-    site, shop, marts = databases
+    site, shop, store, marts = databases
     monkeypatch.setenv("COURSES_DATABASE_URL", site)
     monkeypatch.setenv("STOREFRONT_DATABASE_URL", shop)
+    monkeypatch.setenv("FILM_STORE_URL", store)
     monkeypatch.setenv("CASEBOOK_DELIVER_URL", marts)
-    bench = Workbench(tmp_path, project_with("courses", "storefront"))
+    bench = Workbench(tmp_path, project_with("courses", "storefront", "film_store"))
 
     def day() -> str:
         bench.casebook("fetch")
@@ -59,7 +76,26 @@ def test_from_the_databases_and_back_each_day(tmp_path, postgres, databases, mon
         (7, "20013509_825", "iOS"),
         (7, "20013509_826", "iOS"),
     ]
+    films = (
+        "select film_id, rental_rate_dollar, rental_rate_cents, average_rating::text, rating_count,"
+        " recommended_film_ids::text from store.film order by film_id"
+    )
+    assert postgres.run(marts, films) == [
+        (1, 4, 99, "4.500000", 2, "{2,3}"),
+        (2, 0, 50, "4.000000", 3, "{1,3}"),
+        (3, 3, 0, "2.000000", 1, "{1,2}"),
+    ]
+    addresses = "select email_user, email_domain, active from store.customer order by customer_id"
+    assert postgres.run(marts, addresses) == [
+        ("ada@x", "mail.example", True),
+        (None, None, True),
+        (None, None, False),
+    ]
+    assert postgres.run(marts, "select count(*), sum(rating) from store.rating") == [(6, 23)]
 
+    postgres.run(
+        store, "delete from rating where film_id = 3", "delete from film where film_id = 3"
+    )
     postgres.run(
         site, "delete from ratings where user_id = 1", "delete from courses where course_id = 2"
     )
@@ -72,4 +108,14 @@ def test_from_the_databases_and_back_each_day(tmp_path, postgres, databases, mon
         (9,),
     ]
     assert postgres.run(marts, bought) == [(7, "20013509_825", "iOS")]
+    assert [row[::5] for row in postgres.run(marts, films)] == [(1, "{2}"), (2, "{1}")]
     assert bench.casebook("deliver").stdout.startswith("nothing to do")
+
+
+def test_every_mart_of_the_sample_arrives_as_it_is(built_clone, postgres, monkeypatch):
+    monkeypatch.setenv("CASEBOOK_DELIVER_URL", postgres.new_database())
+    folder = built_clone.project
+    settings = Settings(folder, folder / "sample", folder / "lake", built_clone.warehouse)
+    differences = deliver(settings, verify=True).differences
+    assert len(differences) > 35
+    assert set(differences.values()) == {(0, 0)}

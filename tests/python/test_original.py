@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from casebook.ask.warehouse import Origin
+from casebook.ask.trace import Origin
 from casebook.load.original import Original, original_text
 from loading import SOURCES, Workshop, lines
 

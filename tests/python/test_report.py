@@ -7,6 +7,7 @@ import html
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,16 +98,34 @@ def test_columns_have_their_lineage_or_are_listed_with_the_reason(page) -> None:
     assert listed.count("<tr><td>") == columns - known
 
 
-def test_every_mart_that_a_plot_or_an_address_reads_is_in_an_exposure(site) -> None:
+def test_every_mart_that_a_reader_reads_is_in_its_exposure(site) -> None:
+    assert not list(_unnamed(_manifest(site)))
+
+
+@pytest.mark.parametrize(
+    ("exposure", "mart"), [("http_api", "ctr"), ("report", "films"), ("delivery", "votes")]
+)
+def test_a_mart_that_an_exposure_does_not_name_is_found(site, exposure, mart) -> None:
     manifest = _manifest(site)
-    named = {name for one in manifest["exposures"].values() for name in one["depends_on"]["nodes"]}
-    read = {f"model.casebook.{plot['mart']}" for plot in PLOTS.values()}
-    read |= {
-        name
-        for name, node in manifest["nodes"].items()
-        if node["resource_type"] == "model" and "api" in node["config"].get("meta", {})
-    }
-    assert read <= named
+    node = f"model.casebook.{mart}"
+    manifest["exposures"][f"exposure.casebook.{exposure}"]["depends_on"]["nodes"].remove(node)
+    assert list(_unnamed(manifest)) == [(exposure, node)]
+
+
+def _unnamed(manifest: dict) -> Iterator[tuple[str, str]]:
+    """Exposures and the marts that are read for them and that they do not name."""
+    named = {one["name"]: set(one["depends_on"]["nodes"]) for one in manifest["exposures"].values()}
+    for name, node in manifest["nodes"].items():
+        meta, read = node["config"].get("meta", {}), {}
+        if "api" in meta:
+            read["http_api"] = [name]
+        if "plot" in meta:
+            read["report"] = node["depends_on"]["nodes"]
+        is_table = node["config"].get("materialized") != "table_function"
+        if node.get("access") == "public" and node["resource_type"] == "model" and is_table:
+            read["delivery"] = [name]
+        for exposure, marts in read.items():
+            yield from ((exposure, mart) for mart in marts if mart not in named[exposure])
 
 
 def test_what_a_mart_holds_is_text_in_a_drawing() -> None:
@@ -163,3 +182,11 @@ def test_in_a_browser_both_pages_are_whole_and_accessible(site, width, scheme, p
 
 def _manifest(site: Path) -> dict:
     return json.loads((site.parent / "site_work" / "dbt" / "manifest.json").read_bytes())
+
+
+def test_the_overview_of_dbts_docs_links_to_its_tables(site) -> None:
+    manifest = _manifest(site)
+    text = manifest["docs"]["doc.casebook.__overview__"]["block_contents"]
+    linked = set(re.findall(r"\(#!/model/([\w.]+)\)", text))
+    public = {n for n, node in manifest["nodes"].items() if node.get("access") == "public"}
+    assert public == linked

@@ -21,14 +21,8 @@ PROJECT = Path(__file__).parents[2]
 SHARED_RAW = PROJECT.parent / "shared" / "data" / "raw"
 
 PARTS = (
-    "analyses",
-    "docs",
-    "macros",
-    "models",
-    "seeds",
-    "tests",
-    "dbt_project.yml",
-    "profiles.yml",
+    *("analyses", "docs", "macros", "models", "seeds", "tests", "dbt_project.yml", "profiles.yml"),
+    *(".sqlfluff", "dbt-bouncer.yml"),
 )
 CASES = {path.name for path in (PROJECT / "models" / "marts").iterdir() if path.is_dir()} - {
     "audit"
@@ -160,6 +154,27 @@ def copy_project(to: Path, *cases: str) -> Path:
     text = re.sub(r"^(  left_out_items:)\n(?!    -)", r"\1 []\n", text, flags=re.M)
     settings.write_text(text)
     return to
+
+
+def lint(bench: Workbench, *folders: str) -> None:
+    """What `make lint` does with the dbt project: sqlfluff for folders of it, and dbt-bouncer."""
+    programs = Path(sys.executable).parent
+    environment = bench.environment | {"DBT_TARGET_PATH": "target/lint/dbt"}
+    environment |= {"PWD": str(bench.project), "PATH": f"{programs}:{os.environ['PATH']}"}
+    for name, *arguments in (
+        ["sqlfluff", "lint", *folders],
+        ["dbt", "--quiet", "parse"],
+        ["dbt-bouncer", "run", "--show-all-failures", "--only", "manifest_checks"],
+    ):
+        done = subprocess.run(
+            [str(programs / name), *arguments],
+            cwd=bench.project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 @functools.cache

@@ -1,50 +1,46 @@
-"""What clients send, read strictly; and answers as bytes: rows as JSON or CSV, errors as JSON."""
+"""What clients send, read strictly; and what they get: rows as JSON or CSV, errors as JSON."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import isfinite
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.exceptions import HTTPException
+from fastapi.exceptions import HTTPException
+from fastapi.responses import JSONResponse
 from starlette.requests import Request
 
 from casebook.ask.parameters import InvalidRequestError, Problem
 from casebook.ask.query import Column, Row
 
 LARGEST_BODY = 65_536
-LONGEST_SHOWN = 200
-# A request may have thousands of problems.
-MOST_PROBLEMS = 20
+LONGEST_SHOWN, MOST_PROBLEMS = 200, 20
 JSON, CSV = "application/json", "text/csv"
+QUALITY = re.compile(r"(0(\.[0-9]*)?|1(\.0*)?)")
 
 
-def check_names(query: bytes, path: Mapping[str, str]) -> None:
-    """Refuse a query string that is not UTF-8, or in which a name comes twice.
-
-    Raises:
-        InvalidRequestError: in these cases, and where a name stands in the address itself, too.
-    """
-    try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
-    except ValueError as error:
-        sent = query.decode(errors="replace")
-        wanted = "names and values in percent-encoded UTF-8, each once"
-        raise InvalidRequestError([Problem("the query string", sent, wanted)]) from error
-    _once([*path.items(), *pairs])
-
-
-async def read_object(request: Request) -> dict[str, Any]:
-    """The values of a JSON object that is a request's body, by name.
+async def read_request(request: Request) -> dict[str, Any]:
+    """The values in a request's address and, of a POST, in its body, by name.
 
     Raises:
-        HTTPException: if the body is too long, or is something else.
-        InvalidRequestError: if a name comes twice.
+        HTTPException: if the body is too long, or is something else than JSON.
+        InvalidRequestError: if a name comes twice, or the query string is not UTF-8.
     """
+    query = request.scope["query_string"]
+    if request.method != "POST":
+        try:
+            pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
+        except ValueError as error:
+            wanted = "names and values in percent-encoded UTF-8, each once"
+            problem = Problem("the query string", query.decode(errors="replace"), wanted)
+            raise InvalidRequestError([problem]) from error
+        return _once([*request.path_params.items(), *pairs])
+    if query:
+        raise HTTPException(400, "POST takes parameters in the body, not in the address")
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != JSON:
         raise HTTPException(415, f"the body is to be sent with Content-Type: {JSON}")
     body = bytearray()
@@ -53,17 +49,16 @@ async def read_object(request: Request) -> dict[str, Any]:
         if len(body) > LARGEST_BODY:
             raise HTTPException(413, f"the body is longer than {LARGEST_BODY:,} bytes")
     try:
-        values = json.loads(
-            body.decode(), object_pairs_hook=_Pairs, parse_float=_finite, parse_constant=_refuse
-        )
+        values = json.loads(body.decode(), object_pairs_hook=_once)
+        json.dumps(values, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"the body cannot be read as JSON: {error}") from error
-    if not isinstance(values, _Pairs):
+    if not isinstance(values, dict):
         raise HTTPException(400, "the body is JSON, but not an object")
-    return _once([(name, dict(v) if isinstance(v, _Pairs) else v) for name, v in values])
+    return request.path_params | values
 
 
-def choose_format(accept: str, formats: Sequence[str] = (JSON, CSV)) -> str | None:
+def choose_format(accept: str, formats: Sequence[str]) -> str | None:
     """The format that a client likes best; None if it takes none of them.
 
     Args:
@@ -71,18 +66,11 @@ def choose_format(accept: str, formats: Sequence[str] = (JSON, CSV)) -> str | No
         formats: what there is.
     """
     liked: dict[str, float] = {}
-    for part in filter(str.strip, accept.split(",")):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        quality = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    quality = min(max(float(parameter[2:]), 0.0), 1.0)
-                except ValueError:
-                    quality = 0.0
-        liked[name] = max(quality, liked.get(name, 0.0))
-    if not accept.strip():
-        return formats[0]
+    for part in filter(str.strip, (accept.lower().strip() or "*/*").split(",")):
+        name, *parameters = map(str.strip, part.split(";"))
+        quality = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        taken = float(quality) if QUALITY.fullmatch(quality) else 0.0
+        liked[name] = max(taken, liked.get(name, 0.0))
 
     def liking(media: str) -> float:
         # What a client says of the format itself comes first.
@@ -124,23 +112,27 @@ def encode(
     yield stream.getvalue().encode()
 
 
-def json_text(body: object) -> str:
-    """A body as JSON; halves of characters, which a client may have sent, are escaped."""
-    text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
-    return text.encode(errors="backslashreplace").decode()
+class Pretty(JSONResponse):
+    """JSON for people; halves of characters, which a client may have sent, are escaped."""
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401
+        """The bytes of a body."""
+        text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+        return text.encode(errors="backslashreplace")
 
 
-def error_body(
-    error: str, problems: Sequence[Problem] = (), fix: str | None = None
-) -> dict[str, Any]:
-    """What an error says: what is wrong, with which parameters, and what to do about it."""
+def failed(
+    status: int, error: str, problems: Sequence[Problem] = (), fix: str | None = None
+) -> Pretty:
+    """An error: what is wrong, with which parameters, and what to do about it."""
     named = [
         {"parameter": _short(one.parameter), "sent": _short(one.sent), "expected": one.expected}
         for one in problems[:MOST_PROBLEMS]
     ]
-    more = len(problems) - len(named)
-    body: dict[str, Any] = {"error": error + (f", and {more:,} more" if more else "")}
-    return body | ({"problems": named} if named else {}) | ({"fix": fix} if fix else {})
+    if more := len(problems) - len(named):
+        error += f", and {more:,} more"
+    body = {"error": error} | ({"problems": named} if named else {}) | ({"fix": fix} if fix else {})
+    return Pretty(body, status, {"Retry-After": "10"} if status == 503 else None)
 
 
 def _short(value: object) -> object:
@@ -152,27 +144,11 @@ def _short(value: object) -> object:
     return value if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object, with all its names, as a name may come twice."""
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not isfinite(number):
-        raise ValueError(f"{text[:40]} is too large a number")
-    return number
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, list[Any]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
-    if twice := [
-        Problem(name, sent, "only one value") for name, sent in values.items() if sent[1:]
-    ]:
+    twice = [Problem(name, sent, "only one value") for name, sent in values.items() if sent[1:]]
+    if twice:
         raise InvalidRequestError(twice)
-    return {name: value for name, (value,) in values.items()}
+    return dict(pairs)

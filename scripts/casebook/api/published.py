@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 import threading
@@ -14,8 +13,7 @@ from pathlib import Path
 import duckdb
 
 from casebook.ask.declared import BUILD, read_endpoints
-from casebook.ask.query import Column
-from casebook.ask.selection import find_columns
+from casebook.ask.query import Column, find_columns
 from casebook.errors import CasebookError
 from casebook.sql import quote_text
 
@@ -26,7 +24,7 @@ Identity = tuple[int, int, int, int]
 
 
 class Build:
-    """A published file, open.
+    """A published file, open until nobody refers to it any more.
 
     A second `duckdb.connect` of a path would hand out the database that is open already, even where
     another file has taken its place. So the file is attached to a database in memory, which is
@@ -43,7 +41,7 @@ class Build:
     """
 
     def __init__(self, path: Path, identity: Identity, memory: str, threads: int) -> None:
-        self.identity, self.users = identity, 0
+        self.identity = identity
         self._folder = tempfile.TemporaryDirectory(prefix="casebook-serve-")
         self._connection = duckdb.connect(
             ":memory:",
@@ -60,10 +58,7 @@ class Build:
             self._connection.execute("set enable_external_access = false")
             self._connection.execute("set lock_configuration = true")
             self._read(path.name)
-        except BaseException as error:
-            self.close()
-            if not isinstance(error, duckdb.Error):
-                raise
+        except duckdb.Error as error:
             fix = f"end the process that writes to it, or {BUILD}"
             reason = f"the warehouse cannot be read: {error}"
             raise CasebookError(reason, file=path.name, fix=fix) from error
@@ -80,7 +75,6 @@ class Build:
             raise CasebookError("no build has recorded itself in audit.builds", fix=BUILD)
         self.build_id, self.rows_per_mart = str(last[0]), json.loads(last[1])
         self.published_at = datetime.fromtimestamp(self.identity[2] / 1e9, UTC)
-        self.version = hashlib.sha256(f"{self.build_id} {self.identity}".encode()).hexdigest()
         self.endpoints = read_endpoints(cursor)
         # The columns of each endpoint's answers, or why there are none.
         self.columns: dict[str, tuple[Column, ...] | CasebookError] = {}
@@ -89,7 +83,6 @@ class Build:
                 self.columns[path] = find_columns(cursor, endpoint, file)
             except CasebookError as error:
                 self.columns[path] = error
-        cursor.close()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of one's own."""
@@ -97,17 +90,12 @@ class Build:
         cursor.execute("use warehouse")
         return cursor
 
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-        self._folder.cleanup()
-
 
 class Published:
     """Opens a warehouse file, and opens it again when another file has taken its place.
 
     A build is published by a rename, so what was open before stays whole, and whoever is in the
-    middle of an answer goes on with it.
+    middle of an answer goes on with it: `current` is the build to begin with.
 
     Args:
         path: the warehouse; it need not be there yet.
@@ -118,7 +106,7 @@ class Published:
     def __init__(self, path: Path, memory: str, threads: int, say: Callable[[str], None]) -> None:
         self.current: Build | None = None
         self._path, self._memory, self._threads, self._say = path, memory, threads, say
-        self._opening, self._counting = threading.Lock(), threading.Lock()
+        self._opening = threading.Lock()
         self._refused: tuple[Identity | None, float] = None, 0.0
 
     def is_current(self) -> bool:
@@ -138,43 +126,18 @@ class Published:
         with self._opening:
             if self.is_current():
                 return
-            replaced, identity = self.current, _identity(self._path)
+            identity = _identity(self._path)
             try:
-                opened = self._open()
+                self.current, self._refused = self._open(), (None, 0.0)
             except CasebookError as error:
-                if replaced is None:
+                if self.current is None:
                     raise
                 # Better the last good build than none.
                 if not self._refused[1] or self._refused[0] != identity:
-                    self._say(f"still serving build {replaced.build_id}: {error}")
+                    self._say(f"still serving build {self.current.build_id}: {error}")
                 self._refused = identity, time.monotonic()
                 return
-            with self._counting:
-                self.current, self._refused = opened, (None, 0.0)
-                if replaced and not replaced.users:
-                    replaced.close()
-            self._say(f"serving build {opened.build_id}")
-
-    def enter(self) -> Build | None:
-        """The build that is open, which stays so until whoever has it leaves."""
-        with self._counting:
-            if self.current:
-                self.current.users += 1
-            return self.current
-
-    def leave(self, build: Build) -> None:
-        """Give a build back; the last one to leave a build that was replaced closes it."""
-        with self._counting:
-            build.users -= 1
-            if not build.users and build is not self.current:
-                build.close()
-
-    def close(self) -> None:
-        """Close what is open, once nobody reads it any more."""
-        with self._counting:
-            replaced, self.current = self.current, None
-            if replaced and not replaced.users:
-                replaced.close()
+            self._say(f"serving build {self.current.build_id}")
 
     def _open(self) -> Build:
         for _ in range(10):
@@ -186,7 +149,6 @@ class Published:
             # Another build may have been published in between.
             if _identity(self._path) == identity:
                 return opened
-            opened.close()
         reason = "it is being replaced again and again"
         raise CasebookError(reason, file=self._path.name, fix="try again later")
 

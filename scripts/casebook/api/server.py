@@ -21,7 +21,7 @@ from casebook.api.connections import (
     BoundedServer,
     Connections,
 )
-from casebook.api.front import Front, Trust
+from casebook.api.front import Front
 from casebook.api.published import Published
 from casebook.api.turns import Turns
 from casebook.errors import CasebookError
@@ -39,7 +39,8 @@ def serve(
     memory: str,
     seconds: float,
     log: bool,
-    trust: Trust,
+    hosts: Sequence[str],
+    proxies: Sequence[str],
     origins: Sequence[str],
     started: Callable[[str], None],
     say: Callable[[str], None],
@@ -53,7 +54,8 @@ def serve(
         memory: how much DuckDB may hold, such as `1GB`.
         seconds: how long an answer may take until its first rows are there.
         log: write a line for each request.
-        trust: what clients are believed.
+        hosts: the names that may stand in the header `Host`; `*` takes any.
+        proxies: addresses or networks of proxies that say whom requests are from.
         origins: the sites whose pages may read answers.
         started: takes the server's address, once it can be asked.
         say: takes a line about something that an operator should know.
@@ -62,7 +64,7 @@ def serve(
         CasebookError: if the port or the address cannot be had.
     """
     published = Published(warehouse, memory, min(MOST_THREADS, os.cpu_count() or 1), say)
-    app: ASGIApp = Front(published, Turns(seconds), trust)
+    app: ASGIApp = Front(published, Turns(seconds), hosts, proxies)
     if origins:
         app = CORSMiddleware(
             app,
@@ -90,7 +92,6 @@ def serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         BoundedServer(config).run(sockets=[listener])
-    published.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -14,7 +14,6 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import duckdb
 
@@ -23,7 +22,7 @@ from casebook.api.published import Build
 QUICK_TURNS, SLOW_TURNS, SLOW_TURNS_EACH = 16, 4, 3
 # Of processor time, so that a busy machine makes no answer slow; it is looked at this often.
 QUICK_SECONDS, LOOK_SECONDS = 0.05, 0.02
-# How many requests of an address may wait, and how many slow requests are known as such.
+# How many requests of an address may wait, and how many requests are known as slow or quick.
 MOST_WAITING, MOST_KNOWN = 200, 1_000
 
 
@@ -93,9 +92,9 @@ class Reading:
         self._pool, self._build, self._begin = pool, build, begin
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self.release: Callable[[], None] | None = None
-        self.facts: Any = None
+        self.total = 0
         self.is_whole = False
-        self._clock, self._began = 0, 0.0
+        self._clock, self._began, self.took = 0, 0.0, 0.0
         self._work = asyncio.get_running_loop().run_in_executor(pool, self._first)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -110,9 +109,9 @@ class Reading:
             self._work.result()
         return self._work.done()
 
-    def is_slow(self) -> bool:
-        """Whether its first piece, which is not there yet, has taken more than a moment."""
-        return bool(self._clock) and time.clock_gettime(self._clock) - self._began > QUICK_SECONDS
+    def has_taken(self, seconds: float) -> bool:
+        """Whether its first piece, which is not there yet, has taken more processor time."""
+        return bool(self._clock) and time.clock_gettime(self._clock) - self._began > seconds
 
     async def piece(self) -> bytes:
         """The first piece, which is all of an answer that is whole."""
@@ -143,13 +142,15 @@ class Reading:
         clock = time.pthread_getcpuclockid(threading.get_ident())
         self._began = time.clock_gettime(clock)
         self._clock = clock
-        self.facts, self.is_whole, self._pieces = self._begin(self.cursor)
-        return b"".join(self._pieces) if self.is_whole else next(self._pieces)
+        self.total, self.is_whole, self._pieces = self._begin(self.cursor)
+        piece = b"".join(self._pieces) if self.is_whole else next(self._pieces)
+        self.took = time.clock_gettime(clock) - self._began
+        return piece
 
 
-# Given a maker of cursors: what there is to know before an answer is sent, whether it is short
-# enough to be sent as a whole, and its pieces.
-Begin = Callable[[Callable[[], duckdb.DuckDBPyConnection]], tuple[Any, bool, Iterator[bytes]]]
+# Given a maker of cursors: how many rows there are on all pages, whether the answer is short enough
+# to be sent as a whole, and its pieces.
+Begin = Callable[[Callable[[], duckdb.DuckDBPyConnection]], tuple[int, bool, Iterator[bytes]]]
 
 
 class Turns:
@@ -163,7 +164,8 @@ class Turns:
         self._seconds = seconds
         self._quick = Lane(QUICK_TURNS, QUICK_TURNS)
         self._slow = Lane(SLOW_TURNS, SLOW_TURNS_EACH)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        # Whether a request was slow the last time.
+        self._known: OrderedDict[str, bool] = OrderedDict()
         self._pool = ThreadPoolExecutor(QUICK_TURNS + SLOW_TURNS, "casebook-read")
 
     async def read(self, build: Build, peer: str, request: str, begin: Begin) -> Reading:
@@ -180,20 +182,20 @@ class Turns:
         """
         until = time.monotonic() + self._seconds
         reading = None
-        if request not in self._known:
+        if not (was_slow := self._known.get(request)):
             await self._quick.take(peer, self._seconds)
             try:
-                if request in self._known:  # The same was slow while this one waited.
+                if self._known.get(request):  # The same was slow while this one waited.
                     raise BusyError
                 reading = Reading(self._pool, build, begin)
-                while not await reading.is_ready(LOOK_SECONDS) and not reading.is_slow():
+                # What was quick once is given more: a busy machine takes longer for the same.
+                most = QUICK_SECONDS if was_slow is None else 10 * QUICK_SECONDS
+                while not await reading.is_ready(LOOK_SECONDS) and not reading.has_taken(most):
                     if time.monotonic() > until:
                         raise self._late()
+                self._learn(request, is_slow=not reading.is_whole)
                 if reading.is_whole:
                     return reading
-                self._known[request] = None
-                if len(self._known) > MOST_KNOWN:
-                    self._known.popitem(last=False)
                 await self._slow.take(peer, 0)
                 reading.release = lambda: self._slow.give(peer)
             except BaseException as error:
@@ -209,12 +211,19 @@ class Turns:
             reading = Reading(self._pool, build, begin)
             reading.release = lambda: self._slow.give(peer)
         try:
-            if await reading.is_ready(until - time.monotonic()):
-                return reading
-            raise self._late()
+            if not await reading.is_ready(until - time.monotonic()):
+                raise self._late()
+            # The first one of a build may be slow, as the file is not in memory yet.
+            self._learn(request, is_slow=not reading.is_whole or reading.took > QUICK_SECONDS)
+            return reading
         except BaseException:
             await reading.end()
             raise
+
+    def _learn(self, request: str, *, is_slow: bool) -> None:
+        self._known[request] = is_slow
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
 
     def _late(self) -> BusyError:
         return BusyError(f"the answer took longer than {self._seconds:g} seconds")

@@ -9,51 +9,28 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
 
 import duckdb
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 
+from casebook.ask.parameters import (
+    BOM,
+    PAGING,
+    Choices,
+    InvalidRequestError,
+    Parameter,
+    Part,
+    Problem,
+)
 from casebook.errors import CasebookError
-from casebook.sql import quote_name
+from casebook.sql import quote_name, quote_relation
 
 BUILD = "run `casebook build`"
-LARGEST = 2**63 - 1
-
-
-class Part(BaseModel):
-    """A part of a declaration: nothing in it is left unread."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Choices(Part):
-    """Values to choose from: those of a column of a model or seed, where a condition holds."""
-
-    model: str
-    column: str
-    where: str = "true"
-
-
-class Parameter(Part):
-    """A parameter: it is compared with a mart's column, or is an argument of a table function.
-
-    `least` and `most` are limits of numbers, `most` that of a text's characters, too; `places` are
-    a decimal's. A filter that is not given takes all rows, an argument is null then, or `default`.
-    """
-
-    column: str = ""
-    argument: str = ""
-    kind: Literal["integer", "year", "decimal", "text", "time", "choice"] = "integer"
-    least: int = -LARGEST - 1
-    most: int | None = LARGEST
-    places: int = 0
-    choices: Choices | tuple[str, ...] = ()
-    compare: Literal["=", ">=", "<="] = "="
-    default: str | None = None
-    required: bool = False
-    about: str
-    example: Any = None
 
 
 class Intervals(Part):
@@ -84,9 +61,14 @@ class Endpoint(Part):
     parameters: dict[str, Parameter]
     key: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default={})
     intervals: Intervals | None = None
     takes_body: bool = False
+
+    @property
+    def accepted(self) -> dict[str, Parameter]:
+        """The parameters that it declares, and those of its pages and formats."""
+        return self.parameters | (PAGING if self.key else {}) | {"bom": BOM}
 
     @property
     def name(self) -> str:
@@ -103,6 +85,16 @@ class Endpoint(Part):
         """The columns that rows are sorted by; no two rows are equal in all of them."""
         first = [name.lstrip("-") for name in self.order]
         return [*self.order, *(name for name in self.key if name not in first)]
+
+    @cached_property
+    def request_model(self) -> type[BaseModel]:
+        """The Pydantic model of its parameters; null is the same as not given."""
+        fields: dict[str, Any] = {}
+        for name, one in self.accepted.items():
+            type_, _ = one.value_type()
+            described = Field(... if one.required else None, alias=name, description=one.about)
+            fields[f"field_{len(fields)}"] = (type_ if one.required else type_ | None, described)
+        return create_model(f"{self.name}Request", **fields)
 
 
 def read_endpoints(connection: duckdb.DuckDBPyConnection) -> dict[str, Endpoint]:
@@ -139,9 +131,54 @@ def read_endpoints(connection: duckdb.DuckDBPyConnection) -> dict[str, Endpoint]
     return dict(sorted(endpoints.items()))
 
 
-def quote_relation(relation: str) -> str:
-    """A relation, `schema.name`, quoted."""
-    return ".".join(quote_name(part) for part in relation.split(".", 1))
+def read_values(endpoint: Endpoint, given: Mapping[str, object]) -> dict[str, Any]:
+    """Validate all values that someone sends together, by name, and put in defaults.
+
+    The command line and the HTTP API take and refuse the same.
+
+    Raises:
+        InvalidRequestError: if a value is missing or malformed, a name unknown, a range ends before
+            it starts, or has too many intervals.
+    """
+    known = endpoint.accepted
+    no_such = f"no such parameter; there are {', '.join(known)}"
+    problems = [Problem(name, given[name], no_such) for name in given if name not in known]
+    try:
+        # Pydantic takes no names with halves of characters, which JSON can hold.
+        sent = {name: value for name, value in given.items() if name in known}
+        valid = endpoint.request_model.model_validate(sent).model_dump(by_alias=True)
+    except ValidationError as error:
+        wrong = dict.fromkeys(str(one["loc"][0]) for one in error.errors())
+        problems += [Problem(n, given.get(n), known[n].value_type()[1]) for n in wrong]
+        raise InvalidRequestError(problems) from error
+    values = {name: value for name, value in valid.items() if value is not None}
+    for name, one in endpoint.parameters.items():
+        if one.default is not None:
+            values.setdefault(name, Decimal(one.default))
+        for last, other in endpoint.parameters.items():
+            is_range = (one.column, one.compare, other.compare) == (other.column, ">=", "<=")
+            if is_range and name in values and last in values and values[last] < values[name]:
+                wanted = f"{values[name]} or more, which is {name}"
+                problems.append(Problem(last, str(values[last]), wanted))
+    if problems or (problems := _limit_intervals(endpoint, values)):
+        raise InvalidRequestError(problems)
+    return values
+
+
+def _limit_intervals(endpoint: Endpoint, values: dict[str, Any]) -> list[Problem]:
+    names = endpoint.intervals
+    if names is None:
+        return []
+    start, end, minutes = values[names.start], values[names.end], values[names.minutes]
+    if end <= start:
+        return [Problem(names.end, str(end), f"a time after {names.start}, {start}")]
+    least = -((start - end) // timedelta(minutes=names.most))
+    if minutes < least:
+        wanted = f"{least} or more for this range, as there may be {names.most:,} intervals"
+        return [Problem(names.minutes, str(minutes), wanted)]
+    # One interval is one interval, however much longer than the range it is.
+    values[names.minutes] = min(minutes, -((start - end) // timedelta(minutes=1)))
+    return []
 
 
 def _choices(

@@ -1,4 +1,8 @@
-"""A request as SQL with bound values, and its answer, some thousand rows at a time."""
+"""Rows of an endpoint as SQL, and as texts, some thousand at a time.
+
+What a client sends is bound, never text of a statement. The text is made of what models declare,
+and of the warehouse's own column names, quoted.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from casebook.sql import quote_name, quote_text
+import duckdb
 
-if TYPE_CHECKING:
-    import duckdb
+from casebook.ask.declared import BUILD, Endpoint
+from casebook.errors import CasebookError
+from casebook.sql import quote_name, quote_relation, quote_text
 
 BATCH = 5_000
-
 WHOLE_NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\([0-9]+,0\)")
 DECIMAL = re.compile(r"DECIMAL\(([0-9]+),([0-9]+)\)")
 
@@ -51,12 +55,6 @@ class Column:
             return rf"regexp_replace({shown}, '^(-?)\.', '\10.')"
         return shown
 
-    @property
-    def json_sql(self) -> str:
-        """The SQL of its values as JSON."""
-        is_text = self.json_type == "string"
-        return f"coalesce({f'to_json({self.text_sql})' if is_text else self.text_sql}, 'null')"
-
 
 @dataclass(frozen=True)
 class Query:
@@ -65,7 +63,7 @@ class Query:
     Attributes:
         columns: what it gives of each row.
         rows_sql: where the rows come from, `from … as answer`; nothing in it came from outside.
-        parameters: what came from outside, to be bound by name.
+        bound: what came from outside, by name.
         page_sql: how rows are sorted, and which of them are on the page. They are sorted as they
             are and spelled as they leave: a sort of JSON would hold all of its text in memory.
         paging: what is bound in `page_sql`.
@@ -73,34 +71,111 @@ class Query:
 
     columns: tuple[Column, ...]
     rows_sql: str
-    parameters: Mapping[str, Any]
-    page_sql: str = ""
-    paging: Mapping[str, Any] | None = None
+    bound: Mapping[str, Any]
+    page_sql: str
+    paging: Mapping[str, Any]
 
-    def texts(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
-        """The rows as texts, up to 5,000 at a time; the connection is busy until the last."""
-        return self._fetch(connection, ", ".join(column.text_sql for column in self.columns))
+    def rows(
+        self, connection: duckdb.DuckDBPyConnection, *, as_json: bool = False
+    ) -> Iterator[list[Row]]:
+        """The rows, up to 5,000 at a time; the connection is busy until the last.
 
-    def objects(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
-        """The rows as JSON, one text each, up to 5,000 at a time.
-
-        DuckDB writes them, as Python would take longer than the query itself.
+        Args:
+            connection: to the warehouse.
+            as_json: each row is one text, an object, which DuckDB writes, as Python would take
+                longer than the query itself; else a text for each value.
         """
-        before, parts = "{", []
-        for column in self.columns:
-            name = json.dumps(column.name, ensure_ascii=False)
-            parts += [quote_text(f"{before}{name}:"), column.json_sql]
-            before = ","
-        return self._fetch(connection, f"concat({', '.join(parts)}, '}}')")
+        shown = [column.text_sql for column in self.columns]
+        if as_json:
+            before, parts = "{", []
+            for column, value in zip(self.columns, shown, strict=True):
+                name = json.dumps(column.name, ensure_ascii=False)
+                spelled = f"to_json({value})" if column.json_type == "string" else value
+                parts += [quote_text(f"{before}{name}:"), f"coalesce({spelled}, 'null')"]
+                before = ","
+            shown = [f"concat({', '.join(parts)}, '}}')"]
+        page = f"(select answer.* {self.rows_sql}{self.page_sql}) as answer"
+        answer = connection.execute(
+            f"select {', '.join(shown)} from {page}", {**self.bound, **self.paging}
+        )
+        while rows := answer.fetchmany(BATCH):
+            yield rows
 
     def count(self, connection: duckdb.DuckDBPyConnection) -> int:
         """How many rows there are on all pages."""
-        found = connection.execute(f"select count(*) {self.rows_sql}", dict(self.parameters))
+        found = connection.execute(f"select count(*) {self.rows_sql}", dict(self.bound))
         return int(found.fetchall()[0][0])
 
-    def _fetch(self, connection: duckdb.DuckDBPyConnection, shown: str) -> Iterator[list[Row]]:
-        bound = {**self.parameters, **(self.paging or {})}
-        page = f"(select answer.* {self.rows_sql}{self.page_sql}) as answer"
-        answer = connection.execute(f"select {shown} from {page}", bound)
-        while rows := answer.fetchmany(BATCH):
-            yield rows
+
+def select(endpoint: Endpoint, values: Mapping[str, Any], columns: tuple[Column, ...]) -> Query:
+    """The rows that someone requests.
+
+    Args:
+        endpoint: whose rows they are.
+        values: valid values by the names of parameters, and of those of pages.
+        columns: the columns that the endpoint has in the warehouse.
+    """
+    known = endpoint.parameters
+    compared = [name for name in values if name in known and known[name].column]
+    where = " and ".join(
+        f"answer.{quote_name(known[name].column)} {known[name].compare} ${name}"
+        for name in compared
+    )
+    order = ", ".join(
+        f"answer.{quote_name(name.lstrip('-'))}{' desc' if name.startswith('-') else ''} nulls last"
+        for name in endpoint.sorted_by
+    )
+    paging = {name: values[name] for name in ("limit", "offset") if name in values}
+    return Query(
+        columns,
+        f"from {_relation_sql(endpoint)} as answer" + (f" where {where}" if where else ""),
+        {name: values.get(name) for name in known if known[name].argument or name in compared},
+        (f" order by {order}" if order else "") + "".join(f" {name} ${name}" for name in paging),
+        paging,
+    )
+
+
+def find_columns(
+    connection: duckdb.DuckDBPyConnection, endpoint: Endpoint, file: object
+) -> tuple[Column, ...]:
+    """The columns that an endpoint's answers have in a warehouse, with their types.
+
+    Args:
+        connection: to the warehouse.
+        endpoint: whose rows they are.
+        file: what to call the warehouse in an error.
+
+    Raises:
+        CasebookError: if the warehouse lacks the mart, or a column that the endpoint needs.
+    """
+    none = {name: None for name, one in endpoint.parameters.items() if one.argument}
+    try:
+        found = connection.execute(f"describe from {_relation_sql(endpoint)}", none).fetchall()
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        kind = "table function" if endpoint.is_function else "mart"
+        reason = f"the published build has no {kind} {endpoint.relation}"
+        raise CasebookError(reason, file=file, fix=BUILD) from error
+    about = endpoint.described
+    columns = tuple(
+        Column(name, type_, about.get(endpoint.columns.get(name, name), ""))
+        for name, type_, *_ in found
+    )
+    needed = [one.column for one in endpoint.parameters.values() if one.column]
+    needed += [name.lstrip("-") for name in endpoint.sorted_by]
+    names = {column.name for column in columns}
+    if lacking := [name for name in dict.fromkeys(needed) if name not in names]:
+        reason = f"{endpoint.relation} of the published build has no column {', '.join(lacking)}"
+        fix = f"{BUILD}, with this version of Casebook"
+        raise CasebookError(reason, file=file, fix=fix)
+    return columns
+
+
+def _relation_sql(endpoint: Endpoint) -> str:
+    relation = quote_relation(endpoint.relation)
+    if not endpoint.is_function:
+        return relation
+    taken = (f"{quote_name(one.argument)} := ${name}" for name, one in endpoint.parameters.items())
+    names = (
+        f"{quote_name(column)} as {quote_name(name)}" for name, column in endpoint.columns.items()
+    )
+    return f"(select {', '.join(names) or '*'} from {relation}({', '.join(taken)}))"

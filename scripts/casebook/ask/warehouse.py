@@ -1,45 +1,23 @@
-"""Questions to the published warehouse: what it holds, what was rejected, where a row is from."""
+"""Questions to the published warehouse: what it holds, and what was rejected."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from casebook.errors import CasebookError
 
 if TYPE_CHECKING:
     import duckdb
 
-
-@dataclass(frozen=True)
-class Origin:
-    """A mart row and the raw record that it was made from.
-
-    Attributes:
-        table: `schema.table` of the mart.
-        row: the mart's columns and values.
-        source_file: the raw file's path under `raw/`.
-        source_record: the record's number in it, from 1.
-        landed: the record as it stands in the lake, declared columns and text values.
-        file_hash: SHA-256 of the raw file that was landed.
-        source_name: the dbt source.
-        table_name: the dbt source table.
-        format: the reader that read the file.
-    """
-
-    table: str
-    row: dict[str, Any]
-    source_file: str
-    source_record: int
-    landed: dict[str, str | None]
-    file_hash: str
-    source_name: str
-    table_name: str
-    format: str
+# Given a table, `source` or `source.table`, and a raw file, either of which may be null.
+_CHOSEN = """
+    ($1 is null or $1 in (source_name, source_name || '.' || table_name))
+    and ($2 is null or $2 = source_file)
+"""
 
 
 @contextlib.contextmanager
@@ -98,7 +76,7 @@ def rejects(
         that was quarantined, or how the first that was rejected begins.
     """
     return connection.execute(
-        """
+        f"""
         select
             source_file,
             stage,
@@ -115,9 +93,7 @@ def rejects(
             ), '')
         from audit.rejected_rows
         left join audit.loaded_files using (source_file, source_name, table_name)
-        where
-            ($1 is null or $1 in (source_name, source_name || '.' || table_name))
-            and ($2 is null or $2 = source_file)
+        where {_CHOSEN}
         group by source_file, stage, reason
         order by source_file, stage, count(*) desc, reason
         """,
@@ -139,119 +115,13 @@ def rejected_records(
         Source file, record number, first line or None, stage, reasons, raw text.
     """
     found = connection.execute(
-        """
+        f"""
         select source_file, source_record, first_line, stage, reasons, raw_text
         from audit.rejected_rows
-        where
-            ($1 is null or $1 in (source_name, source_name || '.' || table_name))
-            and ($2 is null or $2 = source_file)
+        where {_CHOSEN}
         order by source_file, source_record
         """,
         [table, file],
     )
     while rows := found.fetchmany(1000):
         yield from rows
-
-
-def trace(connection: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) -> list[Origin]:
-    """The raw records behind the rows of a mart that have a key.
-
-    Args:
-        connection: to the warehouse.
-        table: a mart that carries its rows' origin, as `votes` or `blog_analysis.votes`.
-        key: the values of its key: of its first column, its second and so on.
-
-    Raises:
-        CasebookError: if there is no such mart, several have that name, it carries no origin or
-            fewer columns, no row has that key, or the lake is not where it was.
-    """
-    import duckdb
-
-    schema, name, key_columns = _traceable(connection, table, len(key))
-    is_key = " and ".join(f'"{column}" = try_cast(? as {kind})' for column, kind in key_columns)
-    rows = connection.execute(f'select * from "{schema}"."{name}" where {is_key}', list(key))
-    columns = [column[0] for column in rows.description]
-    found = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
-    if not found:
-        raise CasebookError(
-            f"{schema}.{name} has no row whose "
-            + " and ".join(
-                f"{column} is {value}" for (column, _), value in zip(key_columns, key, strict=True)
-            ),
-            fix="`casebook rejects --raw` shows the records that are in no mart",
-        )
-    origins = []
-    for row in found:
-        source, raw_table, form = connection.execute(
-            "select source_name, table_name, format from audit.loaded_files where source_file = ?",
-            [row["source_file"]],
-        ).fetchone()
-        try:
-            record = connection.execute(
-                f'select * from "raw_{source}"."{raw_table}"'
-                " where _source_file = ? and _source_record = ?",
-                [row["source_file"], row["source_record"]],
-            )
-        except duckdb.Error as error:
-            raise CasebookError(
-                f"the lake that the warehouse was built over cannot be read: {error}",
-                fix="run `casebook build` with the lake in its place",
-            ) from error
-        names = [column[0] for column in record.description]
-        landed = dict(zip(names, record.fetchone(), strict=True))
-        origins.append(
-            Origin(
-                table=f"{schema}.{name}",
-                row=row,
-                source_file=row["source_file"],
-                source_record=row["source_record"],
-                landed={k: v for k, v in landed.items() if not k.startswith("_")},
-                file_hash=landed["_file_hash"],
-                source_name=source,
-                table_name=raw_table,
-                format=form,
-            )
-        )
-    return origins
-
-
-def _traceable(
-    connection: duckdb.DuckDBPyConnection, table: str, key_length: int
-) -> tuple[str, str, list[tuple[str, str]]]:
-    """Schema, name and the first columns with their types of a mart that carries `source_file`."""
-    columns = connection.execute(
-        """
-        select table_schema, table_name, column_name, data_type
-        from information_schema.columns
-        where
-            table_schema not in ('audit', 'staging', 'intermediate')
-            and table_schema not like 'raw_%'
-        order by table_schema, table_name, ordinal_position
-        """
-    ).fetchall()
-    marts: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for schema, name, column, kind in columns:
-        marts.setdefault((schema, name), []).append((column, kind))
-    traceable = {
-        mart: found
-        for mart, found in marts.items()
-        if "source_file" in (column for column, _ in found)
-    }
-    named = [mart for mart in traceable if table in (mart[1], ".".join(mart))]
-    if len(named) > 1:
-        both = " and ".join(".".join(mart) for mart in named)
-        raise CasebookError(f"{table} is the name of {both}", fix="name the schema, too")
-    if not named:
-        known = ", ".join(map(".".join, traceable)) or "none yet"
-        raise CasebookError(
-            f"{table} is no mart whose rows carry their origin", fix=f"the marts that do: {known}"
-        )
-    (mart,) = named
-    names = [column for column, _ in traceable[mart]]
-    most = names.index("source_file")
-    if key_length > most:
-        raise CasebookError(
-            f"{'.'.join(mart)} has no key of {key_length} columns",
-            fix=f"give values of its first columns: {', '.join(names[:most])}",
-        )
-    return *mart, traceable[mart][:key_length]

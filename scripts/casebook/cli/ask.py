@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from casebook.cli.options import Lake, Raw, Warehouse
 from casebook.cli.printing import cell, out, print_rows
 from casebook.errors import CasebookError
 from casebook.settings import Settings, find_settings
+
+if TYPE_CHECKING:
+    from casebook.ask.trace import Origin
 
 
 def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) -> None:
@@ -38,38 +41,72 @@ def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) ->
 
 
 def trace(
-    table: Annotated[str, typer.Argument(help="A mart whose rows carry their origin, as votes.")],
+    table: Annotated[str, typer.Argument(help="A mart, as votes or movies.genre_year_facts.")],
     key: Annotated[
         list[str],
-        typer.Argument(help="The mart's key: the value of its first column, its second and so on."),
+        typer.Argument(help="The values of the mart's key, or of its first columns."),
     ],
+    rows: Annotated[
+        int,
+        typer.Option(
+            min=0, help="How many of the rows that an aggregate is made of to show; 0 for all."
+        ),
+    ] = 3,
     raw: Raw = None,
     lake: Lake = None,
     warehouse: Warehouse = None,
 ) -> None:
-    """Show the raw file, record number and original text behind a row of a mart."""
+    """Show what a row of a mart was made of: rows, raw files, record numbers, original texts."""
+    from casebook.ask.trace import trace as trace_row
     from casebook.ask.warehouse import open_warehouse
-    from casebook.ask.warehouse import trace as trace_row
-    from casebook.load.original import original_text
 
     settings = find_settings(raw, lake, warehouse, published=True)
     with open_warehouse(settings.warehouse) as connection:
-        origins = trace_row(connection, table, key)
-    for origin in origins:
-        original = original_text(settings, origin)
-        facts = {"row of": origin.table}
-        facts |= {f"  {name}": cell(value) for name, value in origin.row.items()}
-        facts |= {
-            "raw file": origin.source_file,
-            "record": str(origin.source_record),
-            "landed as": json.dumps(origin.landed, ensure_ascii=False),
-            "original text": original.text if original.text is not None else original.why,
-        }
-        if original.correction is not None:
-            facts["corrected to"] = original.correction
-        width = max(map(len, facts)) + 2
-        for name, value in facts.items():
-            out.print(f"{name:{width}}{value}", markup=False)
+        traced = trace_row(connection, table, key, rows or None)
+    for found in traced:
+        if found.origin:
+            _print_origin(settings, found.origin)
+        else:
+            _print_facts(_facts_of(found.table, found.row))
+        for part in found.parts:
+            facts = {"made of": f"{part.rows:,} rows of {part.table}"}
+            for name, (how, value, has) in part.figures.items():
+                facts[f"  {name}"] = f"{cell(has)} = {how}"
+                if value != has:
+                    facts[f"  {name}"] = f"{cell(has)}, but {how} is {cell(value)}"
+            out.print()
+            _print_facts(facts)
+            for origin in part.origins:
+                out.print()
+                _print_origin(settings, origin)
+            if len(part.origins) < part.rows:
+                left = part.rows - len(part.origins)
+                out.print(f"\n… and {left:,} more: --rows 0 shows all", markup=False)
+
+
+def _print_origin(settings: Settings, origin: Origin) -> None:
+    from casebook.load.original import original_text
+
+    original = original_text(settings, origin)
+    facts = _facts_of(origin.table, origin.row) | {
+        "raw file": origin.source_file,
+        "record": str(origin.source_record),
+        "landed as": json.dumps(origin.landed, ensure_ascii=False),
+        "original text": original.text if original.text is not None else original.why,
+    }
+    if original.correction is not None:
+        facts["corrected to"] = original.correction
+    _print_facts(facts)
+
+
+def _facts_of(table: str, row: dict[str, Any]) -> dict[str, str]:
+    return {"row of": table} | {f"  {name}": cell(value) for name, value in row.items()}
+
+
+def _print_facts(facts: dict[str, str]) -> None:
+    width = max(map(len, facts)) + 2
+    for name, value in facts.items():
+        out.print(f"{name:{width}}{value}", markup=False)
 
 
 def ctr(
@@ -126,14 +163,9 @@ def _print_answer(
         given: values by the names of parameters; None is the same as not given.
         shown: what parameters that are no options are called on the command line.
     """
-    from casebook.ask.declared import BUILD, read_endpoints
-    from casebook.ask.parameters import (
-        InvalidRequestError,
-        all_parameters,
-        read_values,
-        request_model,
-    )
-    from casebook.ask.selection import find_columns, select
+    from casebook.ask.declared import BUILD, read_endpoints, read_values
+    from casebook.ask.parameters import InvalidRequestError
+    from casebook.ask.query import find_columns, select
     from casebook.ask.warehouse import open_warehouse
 
     with open_warehouse(settings.warehouse) as connection:
@@ -144,13 +176,12 @@ def _print_answer(
         columns = find_columns(connection, endpoint, settings.warehouse)
         sent = {name: value for name, value in given.items() if value is not None}
         try:
-            model = request_model(endpoint, all_parameters(endpoint))
-            query = select(endpoint, read_values(endpoint, sent, model), columns)
+            query = select(endpoint, read_values(endpoint, sent), columns)
         except InvalidRequestError as error:
             problem = error.problems[0]
             raise typer.BadParameter(
                 f"{problem.sent!r}; expected: {problem.expected}",
                 param_hint=shown.get(problem.parameter, f"--{problem.parameter}"),
             ) from error
-        rows = ([*map(cell, row)] for batch in query.texts(connection) for row in batch)
+        rows = ([*map(cell, row)] for batch in query.rows(connection) for row in batch)
         print_rows([column.name for column in columns], rows)

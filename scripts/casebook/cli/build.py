@@ -194,7 +194,7 @@ def _print_summary(settings: Settings) -> None:
         )
     out.print(
         "\n`casebook rejects` shows each, `casebook outliers` all weeks;"
-        " `make docs` writes the report and the catalogue to target/site/"
+        " `make docs` writes report and catalogue to target/site/"
     )
 
 

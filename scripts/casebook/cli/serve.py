@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from ipaddress import ip_network
 from typing import Annotated
 
 import typer
@@ -41,7 +42,6 @@ def serve(
 ) -> None:
     """Answer requests over HTTP from the published warehouse, until Ctrl-C."""
     try:
-        from casebook.api.front import Trust
         from casebook.api.server import serve as run_server
     except ModuleNotFoundError as error:
         raise CasebookError(
@@ -50,6 +50,10 @@ def serve(
         ) from error
 
     settings = find_settings(warehouse=warehouse, published=True)
+    try:
+        proxies = [str(ip_network(one, strict=False)) for one in trusted_proxy or ()]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--trusted-proxy") from error
 
     def started(address: str) -> None:
         out.print(f"{address} answers from {settings.warehouse}; Ctrl-C stops it", markup=False)
@@ -65,7 +69,8 @@ def serve(
         memory=memory,
         seconds=seconds,
         log=log,
-        trust=Trust([host, *(allowed_host or ())], trusted_proxy or ()),
+        hosts=[host, *(allowed_host or ())],
+        proxies=proxies,
         origins=allow_origin or (),
         started=started,
         say=lambda line: err.print(line, markup=False),

@@ -29,9 +29,10 @@ _values = msgspec.json.Decoder(list[msgspec.Raw]).decode
 sys.setrecursionlimit(20_000)
 
 
-def read_json_lines(text: BufferedReader) -> Iterator[Good | Bad]:
+def read_json_lines(text: BinaryIO) -> Iterator[Good | Bad]:
     """The records of a file that has one on each line; a CR ends a line where no LF does."""
     number = line = 1
+    assert isinstance(text, BufferedReader)
     start = text.peek(1)
     has_returns = b"\r" in start and b"\n" not in start
     for piece in split(text, None, "\r" if has_returns else "\n"):
@@ -54,7 +55,10 @@ def read_elements(text: BinaryIO) -> Iterator[Good | Bad]:
         if batch[-1].code is None and _are_strict(texts):
             yield Good(len(texts), _on_lines(texts))
         else:
-            yield from (Bad(*one) if one.code else _read(*one[:3]) for one in batch)
+            yield from (
+                Bad(number, line, raw, code, message) if code else _read(number, line, raw)
+                for number, line, raw, code, message in batch
+            )
 
 
 def _read(number: int, line: int, raw: bytes) -> Good | Bad:

@@ -21,8 +21,9 @@ from casebook.combine.records import REJECT_START, Converted
 from casebook.errors import CasebookError
 
 ENDINGS = OUTPUT, REJECTED = (".json.gz", ".rejected.jsonl")
-# Of a gzip file, without time and name, with a comment.
-_HEADER = b"\x1f\x8b\x08\x10\0\0\0\0\0\xffcasebook combine\0"
+# Of a gzip file, without a time, by the name of which combine knows its own. A comment would say it
+# better, but DuckDB reads no file with one.
+_HEADER = b"\x1f\x8b\x08\x08\0\0\0\0\0\xffcasebook combine\0"
 _LAST_BLOCK = b"\x03\0"
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "CASEBOOK_DELIVER_URL"
 _LOCK = int.from_bytes(b"casebook", "big")
-_SETTINGS = ("lock_timeout to '5s'", "work_mem to '128MB'", "maintenance_work_mem to '256MB'")
+# Names that no mart's column has.
+_PLACE, _NTH = '"casebook place"', '"casebook nth"'
 _LEDGER = """
     create table if not exists audit.deliveries (
         schema_name text, table_name text, build_id text not null,
@@ -82,7 +83,7 @@ def deliver(
         )
     with _warehouse(settings) as warehouse, postgres(address, "casebook deliver") as cursor:
         last = warehouse.execute(
-            "select build_id from audit.builds order by started_at desc limit 1"
+            "select build_id from audit.builds order by build_number desc limit 1"
         )
         report = DeliveryReport(str((last.fetchone() or ("",))[0]))
         marts = [
@@ -157,15 +158,8 @@ def _deliver(
     report: DeliveryReport,
     progress: Callable[[str], None],
 ) -> None:
-    copies, rows = dict[Mart, str](), dict[Mart, int]()
-    for mart in (mart for mart, before in waiting.items() if before):
-        progress(mart.name)
-        copies[mart] = f"casebook_{len(copies)}"
-        cursor.execute(statements.create(mart, copies[mart], "temporary table"))
-        rows[mart] = _copy(warehouse, cursor, mart, copies[mart], temporary=True)
-        cursor.execute(f"analyze {copies[mart]}")
     cursor.execute("begin")
-    _run(cursor, (f"set local {setting}" for setting in _SETTINGS))
+    cursor.execute("set local lock_timeout to '5s'")
     for schema in {"audit"} | {mart.target[0] for mart in waiting}:
         # Who may not make schemas can be given one.
         if _rows(cursor, f"select where to_regnamespace({quote_text(quote_name(schema))}) is null"):
@@ -173,37 +167,64 @@ def _deliver(
     cursor.execute(_LEDGER)
     for mart, before in waiting.items():
         progress(mart.name)
-        changed = _write(warehouse, cursor, mart, before, copies.get(mart, ""))
-        report.delivered.append((mart.name, rows.get(mart, changed), changed))
+        changed = _write(warehouse, cursor, mart, before)
+        rows = _count(warehouse, qualified(mart.relation))
+        report.delivered.append((mart.name, rows, changed))
         target = ", ".join(map(quote_text, mart.target))
         shape = quote_text(msgspec.json.encode(mart.shape).decode())
         cursor.execute(f"delete from audit.deliveries where (schema_name, table_name) = ({target})")
         cursor.execute(
             f"insert into audit.deliveries values ({target}, {quote_text(report.build)}, now(),"
-            f" {rows.get(mart, changed)}, {changed}, {shape})"
+            f" {rows}, {changed}, {shape})"
         )
     cursor.execute("commit")
 
 
-def _write(
-    warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart, before: Shape | None, copy: str
-) -> int:
-    """Make a table equal to a mart, from a copy or, where it is new, directly; the rows changed."""
+def _write(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart, before: Shape | None) -> int:
+    """Make a table equal to a mart; how many of its rows that changed."""
     wanted = mart.shape
-    if before is None:
-        cursor.execute(statements.create(mart, qualified(mart.target)))
-        schema, name = mart.target
-        changed = _copy(warehouse, cursor, mart, name, db_schema_name=schema)
-        before = Shape([], [], [])
-    elif (before.columns, before.key) == (wanted.columns, wanted.key):
-        changed = _run(cursor, statements.merge(mart, copy))
+    if before and (before.columns, before.key) == (wanted.columns, wanted.key):
+        changed = _merge(warehouse, cursor, mart)
     else:
-        _run(cursor, statements.reshape(mart, before))
-        changed = _run(cursor, statements.merge(mart, copy))
-    if (before.columns, before.key) != (wanted.columns, wanted.key):
+        target = qualified(mart.target)
+        _run(
+            cursor,
+            statements.reshape(mart, before) if before else [statements.create(mart, target)],
+        )
+        schema, name = mart.target
+        changed = _copy(warehouse, cursor, mart.query, name, db_schema_name=schema)
         _run(cursor, statements.constrain(mart))
-    if before.comments != wanted.comments:
+    if before is None or before.comments != wanted.comments:
         _run(cursor, statements.comment(mart))
+    return changed
+
+
+def _merge(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> int:
+    """Send a table the rows that it lacks, and take out those that it has beyond the mart's."""
+    # Others may read it meanwhile, and nobody may write it.
+    cursor.execute(f"lock table {qualified(mart.target)} in share row exclusive mode")
+    columns = [quote_name(column.name) for column in mart.columns]
+    # Without a key, the first, second, … of equal rows is told apart by its number.
+    nth = "1" if mart.key else f"row_number() over (partition by {', '.join(columns)})"
+    by = [quote_name(name) for name in mart.key] or columns
+    same = " and ".join(f"here.{name} is not distinct from there.{name}" for name in (*by, _NTH))
+    differs = (f" or here.{name} is distinct from there.{name}" for name in columns)
+    sides = mart.query, _arriving(warehouse, cursor, mart)
+    here, there = (f"(select *, {nth} as {_NTH} from ({side}))" for side in sides)
+    warehouse.execute(
+        f"create or replace temp table differing as"
+        f" select {', '.join(f'here.{name}' for name in columns)}, here.{_NTH}, {_PLACE}"
+        f" from {here} as here full join {there} as there"
+        f" on {same} where here.{_NTH} is null or there.{_NTH} is null {''.join(differs)}"
+    )
+    cursor.execute(statements.create(mart, statements.COME, "temporary table"))
+    cursor.execute(f"create temporary table {statements.GONE} (place text)")
+    come = f"select {', '.join(columns)} from differing where {_NTH} is not null"
+    _copy(warehouse, cursor, come, statements.COME, temporary=True)
+    gone = f"select {_PLACE} as place from differing where {_NTH} is null"
+    _copy(warehouse, cursor, gone, statements.GONE, temporary=True)
+    changed = _run(cursor, statements.merge(mart))
+    cursor.execute(f"drop table {statements.COME}, {statements.GONE}")
     return changed
 
 
@@ -222,23 +243,33 @@ def _rows(cursor: Cursor, query: str) -> list[tuple[Any, ...]]:
 
 
 def _copy(
-    warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart, name: str, **place: str | bool
+    warehouse: DuckDBPyConnection, cursor: Cursor, query: str, name: str, **place: str | bool
 ) -> int:
-    reader = warehouse.execute(mart.query).to_arrow_reader(100_000)
+    reader = warehouse.execute(query).to_arrow_reader(100_000)
     return int(cursor.adbc_ingest(name, reader, mode="append", **place))
+
+
+def _arriving(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> str:
+    """SQL that gives, once, a table's rows typed as the mart's, and the place of each in it."""
+    here = warehouse.execute(f"describe {mart.query}").fetchall()
+    names = ", ".join(quote_name(name) for name, *_ in here)
+    typed = ", ".join(f"cast({quote_name(n)} as {kind}) as {quote_name(n)}" for n, kind, *_ in here)
+    cursor.execute(f"select {names}, ctid::text as {_PLACE} from {qualified(mart.target)}")
+    warehouse.register("arriving", cursor.fetch_record_batch())
+    return f"select {typed}, {_PLACE} from arriving"
 
 
 def _compare(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> tuple[int, int]:
     """How many rows only the warehouse has, and how many only the database."""
-    here = warehouse.execute(f"describe {mart.query}").fetchall()
-    names = ", ".join(quote_name(name) for name, *_ in here)
-    cast = ", ".join(f"cast({quote_name(name)} as {kind})" for name, kind, *_ in here)
-    cursor.execute(f"select {names} from {qualified(mart.target)}")
-    warehouse.register("arriving", cursor.fetch_record_batch())
-    warehouse.execute(f"create or replace table memory.there as select {cast} from arriving")
-    there = "from memory.there"
-    only = [
-        warehouse.execute(f"select count(*) from ({one} except all {other})").fetchone() or (0,)
-        for one, other in ((mart.query, there), (there, mart.query))
-    ]
-    return only[0][0], only[1][0]
+    warehouse.execute(
+        f"create or replace temp table there as select * exclude ({_PLACE})"
+        f" from ({_arriving(warehouse, cursor, mart)})"
+    )
+    sides = mart.query, "from there"
+    only = [f"({one} except all {other})" for one, other in (sides, sides[::-1])]
+    return _count(warehouse, only[0]), _count(warehouse, only[1])
+
+
+def _count(warehouse: DuckDBPyConnection, relation: str) -> int:
+    [(count,)] = warehouse.execute(f"select count(*) from {relation}").fetchall()
+    return int(count)

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from casebook.deliver.marts import Mart, Shape, qualified
 from casebook.sql import quote_name, quote_text
 
+# Temporary tables of rows that a table lacks, and of the places of those that it has no more.
+COME, GONE = "casebook_come", "casebook_gone"
+
 
 def create(mart: Mart, name: str, kind: str = "table") -> str:
     """A table with a mart's columns, without constraints."""
@@ -59,42 +62,15 @@ def comment(mart: Mart) -> Iterator[str]:
         yield f"comment on column {name} is {quote_text(column.comment or '')}"
 
 
-def merge(mart: Mart, new: str) -> Iterator[str]:
-    """Delete, update and insert what differs from another table, and leave equal rows alone."""
+def merge(mart: Mart) -> Iterator[str]:
+    """Take out the rows of a table whose places are in GONE, and take in those that are in COME."""
     target, names = qualified(mart.target), [column.name for column in mart.columns]
-    if not mart.key:
-        yield from _merge_whole_rows(target, _list(names), new)
-        return
-    same = " and ".join(f"new.{quote_name(name)} = old.{quote_name(name)}" for name in mart.key)
-    yield f"delete from {target} as old where not exists (select from {new} as new where {same})"
-    if others := [name for name in names if name not in mart.key]:
-        yield (
-            f"update {target} as old set ({_list(others)}) = row({_list(others, 'new.')})"
-            f" from {new} as new where {same}"
-            f" and row({_list(others, 'new.')}) is distinct from row({_list(others, 'old.')})"
-        )
-    yield (
-        f"insert into {target} ({_list(names)}) select {_list(names)} from {new} as new"
-        f" where not exists (select from {target} as old where {same})"
-    )
-
-
-def _merge_whole_rows(target: str, names: str, new: str) -> Iterator[str]:
-    """Without a key: the first, second, … of equal rows is told apart by its number."""
-    whole = f"row({names}, row_number() over (partition by {names}))"
-
-    def only_in(table: str, other: str) -> str:
-        return (
-            f"select place from (select ctid as place, {whole} as whole from {table}) as one where"
-            f" not exists (select from (select {whole} as whole from {other}) as two"
-            " where one.whole = two.whole)"
-        )
-
-    yield f"delete from {target} where ctid in ({only_in(target, new)})"
-    yield (
-        f"insert into {target} ({names}) select {names} from {new}"
-        f" where ctid in ({only_in(new, target)})"
-    )
+    yield f"delete from {target} where ctid in (select place::tid from {GONE})"
+    insert = f"insert into {target} ({_list(names)}) select {_list(names)} from {COME}"
+    if others := [name for name in names if name not in mart.key] if mart.key else []:
+        insert += f" on conflict ({_list(mart.key)}) do update"
+        insert += f" set ({_list(others)}) = row({_list(others, 'excluded.')})"
+    yield insert
 
 
 def _key_name(mart: Mart) -> str:

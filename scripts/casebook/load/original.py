@@ -22,7 +22,7 @@ from casebook.sources import read_sources
 from casebook.sql import MEMORY_LIMIT, quote_text
 
 if TYPE_CHECKING:
-    from casebook.ask.warehouse import Origin
+    from casebook.ask.trace import Origin
 
 
 @dataclass(frozen=True)

@@ -49,13 +49,13 @@ def unpack(file: BinaryIO, compression: str | None) -> BinaryIO:
         compression: one of `COMPRESSIONS`, or None.
     """
     if compression == "gzip":
-        return io.BufferedReader(gzip.GzipFile(fileobj=file), CHUNK)  # type: ignore[arg-type]
+        return io.BufferedReader(gzip.GzipFile(fileobj=file), CHUNK)
     if compression == "zstd":
-        return io.BufferedReader(zstd.ZstdFile(file), CHUNK)  # type: ignore[arg-type]
+        return io.BufferedReader(zstd.ZstdFile(file), CHUNK)
     if compression == "bz2":
-        return io.BufferedReader(bz2.BZ2File(file), CHUNK)  # type: ignore[arg-type]
+        return io.BufferedReader(bz2.BZ2File(file), CHUNK)
     if compression == "xz":
-        return io.BufferedReader(Stream(_xz_pieces(file)), CHUNK)  # type: ignore[return-value]
+        return io.BufferedReader(Stream(_xz_pieces(file)), CHUNK)
     return file
 
 
@@ -106,7 +106,7 @@ def open_text(path: Path, compression: str | None) -> BinaryIO:
     file = path.open("rb", buffering=CHUNK)
     if not compression:
         return file
-    return io.BufferedReader(Stream(_unpacked(file, compression)), CHUNK)  # type: ignore
+    return io.BufferedReader(Stream(_unpacked(file, compression)), CHUNK)
 
 
 def _unpacked(file: BinaryIO, compression: str) -> Iterator[bytes]:
@@ -128,7 +128,7 @@ def open_utf8(path: Path, compression: str | None, encoding: str | None = None) 
         OSError: if it cannot be opened.
     """
     text = open_text(path, compression)
-    return io.BufferedReader(Stream(_in_utf8(text, encoding)), CHUNK)  # type: ignore
+    return io.BufferedReader(Stream(_in_utf8(text, encoding)), CHUNK)
 
 
 def needs_decoding(path: Path, compression: str | None, encoding: str | None) -> bool:

@@ -99,7 +99,7 @@ def reader_of(name: str) -> Reader:
 
 def _reader_of_json(path: Path, compression: str | None, table: Table | None) -> Reader:
     try:
-        with open_utf8(path, compression, table and table.encoding) as text:
+        with open_utf8(path, compression, table.encoding if table else None) as text:
             head = text.read(_HEAD_BYTES)
             while head.isspace() and (more := text.read(_HEAD_BYTES)):
                 head = more

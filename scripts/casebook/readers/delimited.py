@@ -14,7 +14,7 @@ from casebook.readers.base import Raw, Reader, Reading, Text, Workspace
 from casebook.readers.columns import Columns, coalesced, match_columns
 from casebook.readers.delimited_count import DelimitedCounter
 from casebook.readers.header import Header, header_of
-from casebook.readers.rows import LARGEST_GROUP, Rows, Spool, copy_rows
+from casebook.readers.rows import LARGEST_GROUP, Spool, copy_rows
 from casebook.readers.split import Splitter
 from casebook.readers.text import Source, notes_on_encoding, prepare, rows_of
 from casebook.sql import quote_text
@@ -53,7 +53,7 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     delimiter, line_end = header.delimiter, header.line_end
     rows = rows_of(workspace, source, delimiter, line_end, has_quotes=has_quotes)
     records = rows.numbered("text = ''", header.first_line - 1, headers=1)
-    total, landed = _land(workspace, rows, records, header, columns, has_quotes)
+    total, landed = _land(workspace, rows.row_group, records, header, columns, has_quotes)
     row = workspace.connection.execute(f"select count(*) from {records}").fetchone()
     if row != (total,):
         raise Refused(f"{row and row[0]} records were counted, but DuckDB read {total}")
@@ -136,25 +136,13 @@ def _like(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 def _land(
     workspace: Workspace,
-    rows: Rows,
+    group: int,
     records: str,
     header: Header,
     columns: Columns,
     has_quotes: bool = True,
 ) -> tuple[int, int]:
-    """Take rows of text apart, land the good ones and put the others into quarantine.
-
-    Args:
-        workspace: where to work.
-        rows: the rows.
-        records: SQL for the numbered records among them.
-        header: the records' delimiter and header.
-        columns: which of their fields are to be landed.
-        has_quotes: whether there may be quotes in them.
-
-    Returns:
-        How many landed or are in quarantine; how many landed.
-    """
+    """Land the good ones of numbered records, quarantine the others; how many in all, and good."""
     delimiter, width = quote_text(header.delimiter), len(header.names)
     mark = header.delimiter
     mark = "\\" + mark if mark in "|^$.*+?()[]{}\\-/" else mark
@@ -179,7 +167,7 @@ def _land(
 
     values = [(coalesced(map(value, places)), name) for name, places in columns.places.items()]
     good = f"(select * from {split} where {is_good})"
-    landed = copy_rows(workspace, good, values, "n", rows.row_group)
+    landed = copy_rows(workspace, good, values, "n", group)
     message = f"len(fields) || ' fields instead of {width - header.has_extra}'"
     bad = workspace.quarantine.add_query(
         workspace.connection,
@@ -226,7 +214,7 @@ def land_again(
         raw = text.raw if code else records[0]
         spool.add(raw, code, message, 1, (text.number, text.first_line))
     rows = spool.rows()
-    return _land(workspace, rows, rows.query, header, columns)[1]
+    return _land(workspace, rows.row_group, rows.query, header, columns)[1]
 
 
 READER = Reader("delimited", "delimited text", read, texts, land_again, DelimitedCounter)

@@ -18,15 +18,7 @@ _PAIR = b"\0"
 
 @dataclass
 class Outside:
-    """What there is outside quotes, whatever else a text has.
-
-    Attributes:
-        lines: lines; a last one that has no end counts.
-        ends: ends of lines.
-        returns: ends of lines that are CRLF.
-        delimiters: how often each delimiter occurs.
-        ends_quoted: whether the text ends inside quotes.
-    """
+    """What there is outside quotes: lines, ends of lines, those that are CRLF, each delimiter."""
 
     lines: int = 0
     ends: int = 0

@@ -17,7 +17,7 @@ from casebook.readers.split import Splitter
 if TYPE_CHECKING:
     from casebook.sources import Table
 
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS: tuple[str, ...] = (",", ";", "\t", "|")
 _HEAD_BYTES = 1 << 20
 _SAMPLE_RECORDS = 1000
 # Rows end in a delimiter more where, of so many, not one has as many fields as the header.

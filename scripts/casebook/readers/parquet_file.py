@@ -84,8 +84,9 @@ def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
     with tempfile.TemporaryDirectory() as folder:
         link = Path(folder) / "raw"
         link.symlink_to(raw.path.absolute())
-        config = {"memory_limit": _MEMORY_LIMIT, "temp_directory": folder}
-        with duckdb.connect(config=config) as connection:
+        with duckdb.connect() as connection:
+            connection.execute(f"set memory_limit = '{_MEMORY_LIMIT}'")
+            connection.execute(f"set temp_directory = {quote_text(folder)}")
             source = _open(connection, link)
             with _refusing_failures(source):
                 found = connection.execute(f"select n, {source.all_values} from {source.numbered}")

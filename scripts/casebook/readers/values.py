@@ -56,13 +56,13 @@ def land_values(
         {quote_text(path)}, format = 'array', records = false, columns = {{r: 'VARCHAR[]'}},
         compression = 'uncompressed', maximum_object_size = {max(_OBJECT_LIMIT, longest) + 1}
     )"""
-    number = "null::bigint"
+    row_number = "null::bigint"
     if bad:
-        number = "n"
+        row_number = "n"
         source = f"(select r, row_number() over () as n from {source}) where r is not null"
     value_of = {place: f"r[{n}]" for n, place in enumerate(columns.read, 1)}
-    values = [(coalesced(value_of[p] for p in ps), name) for name, ps in columns.places.items()]
-    landed = copy_rows(workspace, source, values, number, rows_per_group(records, size))
+    cells = [(coalesced(value_of[p] for p in ps), name) for name, ps in columns.places.items()]
+    landed = copy_rows(workspace, source, cells, row_number, rows_per_group(records, size))
     check_landed(landed, records - bad)
     path.unlink()
     return Reading(records, landed, columns.ignored)

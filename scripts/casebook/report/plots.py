@@ -7,12 +7,14 @@ import decimal
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import altair
+import duckdb
+import vl_convert
+from jsonschema import ValidationError
 
 from casebook.errors import CasebookError
-
-if TYPE_CHECKING:
-    import duckdb
 
 # Keys of `meta: plot:` that are not Vega-Lite's.
 OWN_KEYS = {"order", "title", "mart", "sentence", "label"}
@@ -80,16 +82,14 @@ def draw_plots(
         CasebookError: if a plot is declared wrongly or its query fails.
     """
     analyses = [
-        (node, node["config"]["meta"]["plot"])
+        (node["config"]["meta"]["plot"]["order"], node["name"], node)
         for node in manifest["nodes"].values()
         if node["resource_type"] == "analysis" and "plot" in node["config"].get("meta", {})
     ]
-    for node, declared in sorted(
-        analyses, key=lambda one: (one[1].get("order", 99), one[0]["name"])
-    ):
+    for *_, node in sorted(analyses):
         try:
-            yield _draw(connection, manifest, node, declared)
-        except (KeyError, ValueError, connection_errors()) as error:
+            yield _draw(connection, manifest, node)
+        except (KeyError, ValueError, duckdb.Error) as error:
             raise CasebookError(
                 f"the plot cannot be drawn: {type(error).__name__}: {str(error).splitlines()[0]}",
                 file=node["original_file_path"],
@@ -97,24 +97,13 @@ def draw_plots(
             ) from error
 
 
-def connection_errors() -> type[Exception]:
-    """What DuckDB raises."""
-    import duckdb
-
-    return duckdb.Error
-
-
 def _draw(
     connection: duckdb.DuckDBPyConnection,
     manifest: Mapping[str, Any],
     node: Mapping[str, Any],
-    declared: Mapping[str, Any],
 ) -> Plot:
-    mart = next(
-        one
-        for one in manifest["nodes"].values()
-        if one["resource_type"] == "model" and one["name"] == declared["mart"]
-    )
+    declared = node["config"]["meta"]["plot"]
+    mart = manifest["nodes"][f"model.{node['package_name']}.{declared['mart']}"]
     connection.execute(f"create or replace temp table plot as {node['compiled_code']}")
     found = connection.execute("from plot")
     columns = tuple(column[0] for column in found.description)
@@ -146,10 +135,6 @@ def draw(declared: Mapping[str, Any], rows: list[dict[str, Any]]) -> str:
     Raises:
         ValueError: if it is not Vega-Lite.
     """
-    import altair
-    import vl_convert
-    from jsonschema import ValidationError
-
     spec = {key: value for key, value in declared.items() if key not in OWN_KEYS}
     values = [{name: _json(value) for name, value in row.items()} for row in rows]
     spec["data"] = {"values": values}

@@ -73,7 +73,7 @@ def page(
     """
     import jinja2
 
-    found = connection.execute("from audit.builds order by started_at desc limit 1")
+    found = connection.execute("from audit.builds order by build_number desc limit 1")
     names = [column[0] for column in found.description]
     build = dict(zip(names, found.fetchone() or (), strict=False))
     environment = jinja2.Environment(

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import duckdb
-from starlette.exceptions import HTTPException
+from fastapi.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -20,8 +20,7 @@ from casebook.api.messages import CSV, JSON, choose_format, encode
 from casebook.api.published import Build
 from casebook.api.turns import Reading, Turns
 from casebook.ask.declared import Endpoint
-from casebook.ask.query import BATCH, Query
-from casebook.ask.selection import select
+from casebook.ask.query import BATCH, Query, select
 from casebook.errors import CasebookError
 
 OTHER_BUILD = (
@@ -31,9 +30,11 @@ OTHER_BUILD = (
 # How long a streamed answer may take to its last row.
 SENDING_SECONDS = 600
 
+Cursors = Callable[[], duckdb.DuckDBPyConnection]
+
 
 async def answer(
-    turns: Turns, request: Request, endpoint: Endpoint, values: Mapping[str, Any], known: str = ""
+    turns: Turns, request: Request, endpoint: Endpoint, values: Mapping[str, Any]
 ) -> Response:
     """The answer to a valid request for rows.
 
@@ -42,7 +43,6 @@ async def answer(
         request: the request, whose state has its build.
         endpoint: whose rows they are.
         values: valid values of parameters, paging and formats, by name.
-        known: ETags of answers that the client has.
 
     Raises:
         HTTPException: if the client takes no format that there is, or pages of another build.
@@ -54,34 +54,31 @@ async def answer(
     if isinstance(columns, CasebookError):
         raise columns
     with_bom = values.get("bom") == "true"
-    accept = request.headers.get("accept", "")
-    media = choose_format(accept, (CSV,) if with_bom else (JSON, CSV))
+    media = choose_format(request.headers.get("accept", ""), (CSV,) if with_bom else (JSON, CSV))
     if media is None:
         raise HTTPException(406, f"the answer is {JSON} or {CSV}; the header Accept takes neither")
     if values.get("build", build.build_id) != build.build_id:
         raise HTTPException(409, OTHER_BUILD)
     query = select(endpoint, values, columns)
-    text = f"{query.rows_sql}{query.page_sql} {query.parameters} {query.paging} {media} {with_bom}"
-    headers = cached(request, text) | {"Vary": "Accept"}
-    if is_known(headers, known):
+    headers = {"Vary": "Accept"} | cached(request, text := f"{query} {media} {with_bom}")
+    if is_known(request, headers):
         return Response(status_code=304, headers=headers)
     if media == CSV:
         name = "-".join([*filter(None, endpoint.path.split("{")[0].split("/"))])
         headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
 
-    def begin(cursor: Callable[[], duckdb.DuckDBPyConnection]) -> tuple[Any, bool, Iterator[bytes]]:
+    def begin(cursor: Cursors) -> tuple[int, bool, Iterator[bytes]]:
         if request.state.is_head:
             return query.count(cursor()) if endpoint.key else 0, True, iter(())
-        batches = (query.objects if media == JSON else query.texts)(cursor())
+        batches = query.rows(cursor(), as_json=media == JSON)
         first = next(batches, [])
-        total = _total(query, values, len(first), cursor) if endpoint.key else 0
+        total = _total(query, len(first), cursor) if endpoint.key else 0
         rest = itertools.chain([first] if first else [], batches)
         return total, len(first) < BATCH, encode(columns, rest, media, with_bom=with_bom)
 
-    peer = request.client.host if request.client else ""
-    reading = await turns.read(build, peer, text, begin)
+    reading = await turns.read(build, request.client.host if request.client else "", text, begin)
     if endpoint.key:
-        headers |= _page_headers(request, endpoint, values, reading.facts)
+        headers |= _page_headers(request, endpoint, values, reading.total)
     if not reading.is_whole:
         return StreamedAnswer(reading, media, headers)
     try:
@@ -121,26 +118,22 @@ def cached(request: Request, answer: str) -> dict[str, str]:
     if build is None:
         return {"Cache-Control": "no-cache"}
     is_packed = "gzip" in request.headers.get("accept-encoding", "")
-    text = f"{__version__} {build.version} {is_packed} {answer}"
+    text = f"{__version__} {build.identity} {is_packed} {answer}"
     tag = f'"{build.build_id}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     return {"Cache-Control": "no-cache", "ETag": tag}
 
 
-def is_known(headers: Mapping[str, str], known: str) -> bool:
+def is_known(request: Request, headers: Mapping[str, str]) -> bool:
     """Whether the client has an answer with these headers already, and said so."""
-    tags = (one.strip().removeprefix("W/") for one in known.split(","))
-    return "ETag" in headers and any(tag in (headers["ETag"], "*") for tag in tags)
+    known = request.headers.get("if-none-match", "").split(",")
+    tags = {one.strip().removeprefix("W/") for one in known}
+    return "ETag" in headers and not tags.isdisjoint({headers["ETag"], "*"})
 
 
-def _total(
-    query: Query,
-    values: Mapping[str, Any],
-    first: int,
-    cursor: Callable[[], duckdb.DuckDBPyConnection],
-) -> int:
+def _total(query: Query, first: int, cursor: Cursors) -> int:
     """How many rows there are on all pages; counted only where the first rows do not show it."""
-    offset: int = values.get("offset", 0)
-    if first < min(values.get("limit", BATCH), BATCH) and (first or not offset):
+    offset: int = query.paging.get("offset", 0)
+    if first < min(query.paging.get("limit", BATCH), BATCH) and (first or not offset):
         return offset + first
     return query.count(cursor())
 
@@ -159,7 +152,7 @@ def _page_headers(
     if offset + limit < total:
         offsets["next"] = offset + limit
     given = {name: value for name, value in values.items() if name not in endpoint.in_path}
-    path = quote(request.scope.get("root_path", "") + request.scope["path"])
+    path = quote(request.scope["path"])
     headers["Link"] = ", ".join(
         f'<{path}?{urlencode(given | {"offset": start}, quote_via=quote)}>; rel="{name}"'
         for name, start in offsets.items()
