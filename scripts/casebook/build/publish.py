@@ -134,8 +134,11 @@ def _run(
         environment={"CASEBOOK_WAREHOUSE": str(candidate)},
         watcher=watcher,
     )
-    if full := [one for one in run.failures if NO_ROOM.search(one.message)]:
-        raise OSError(full[0].message)
+    for message in (one.message for one in run.failures):
+        if NO_ROOM.search(message):
+            raise OSError(message)
+        if f'bytes from file "{candidate}"' in message or "Corrupt database file" in message:
+            raise _unreadable(settings.warehouse, "it is cut off, or a block of it is damaged")
     run.check("`dbt build --help` lists its options; logs/dbt.log has more")
     return run
 
