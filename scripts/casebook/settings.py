@@ -170,7 +170,7 @@ def read_mark(lake: Path) -> dict[str, str]:
         content = json.loads((lake / MARK).read_bytes())
         if not isinstance(content, dict) or not isinstance(content["raw"], str):
             raise ValueError("it names no raw folder")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (ValueError, LookupError) as error:
         raise CasebookError(

@@ -6,7 +6,7 @@ import codecs
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -139,6 +139,20 @@ def read_sources(project: Path) -> dict[str, Table]:
             what = f"source {table.source} declares the table"
             _claim(table.names, table.name, names.setdefault(table.source, {}), what, path)
     return tables
+
+
+def choose_tables(declared: dict[str, Table], chosen: Sequence[str]) -> list[Table]:
+    """The declared tables that `SOURCE` or `SOURCE.TABLE` filters name; all where there are none.
+
+    Raises:
+        CasebookError: for a filter that names no declared table.
+    """
+    known = declared.keys() | {table.source for table in declared.values()}
+    for name in chosen:
+        if name not in known:
+            fix = "name one of these: " + (", ".join(sorted(declared)) or "none is declared")
+            raise CasebookError(f"no source declares {name}", fix=fix)
+    return [t for t in declared.values() if not chosen or {t.source, t.full_name} & {*chosen}]
 
 
 def _claim(names: Iterable[str], owner: str, owners: dict[str, str], what: str, path: Path) -> None:

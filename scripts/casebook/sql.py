@@ -23,14 +23,14 @@ def connect(
     """
     import duckdb
 
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory_limit,
         "temp_directory": str(spill),
         "preserve_insertion_order": "true",
         "autoinstall_known_extensions": "false",
     }
     if threads:
-        config["threads"] = str(threads)
+        config["threads"] = threads
     return duckdb.connect(config=config)
 
 

@@ -18,8 +18,8 @@ from casebook.sources import read_sources
 from workbench import PROJECT, Workbench, copy_project, vote
 
 PACKAGE = PROJECT / "scripts" / "casebook"
-# The commands of three cases, and what still stands beside them.
-NAME_CASES = ("cli/ask.py", "ask/", "api/", "sample/")
+# The commands of three cases: nothing but their own lines names one.
+OF_A_CASE = ("ctr", "outliers", "recommend")
 COMMANDS = (
     "load",
     "build",
@@ -250,6 +250,8 @@ def texts_of(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.keyword) and node.arg == "help":
             continue
+        if isinstance(node, ast.FunctionDef) and node.name in OF_A_CASE:
+            continue
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -267,7 +269,6 @@ def test_nothing_in_the_package_names_a_case() -> None:
     found = [
         f"{path.relative_to(PACKAGE)}:{line}: {text}"
         for path in PACKAGE.rglob("*.py")
-        if not str(path.relative_to(PACKAGE)).startswith(NAME_CASES)
         for line, text in texts_of(ast.parse(path.read_text()))
         if word.search(text)
     ]

@@ -31,7 +31,7 @@ print("ready", flush=True)
 report = load(Settings(root, root / "raw", root / "lake", root / "warehouse.db"))
 print(" ".join(result.entry.state for result in report.files))
 """
-KILLS = 12
+KILLS = 50
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Any
 from casebook.errors import CasebookError
 from casebook.settings import Settings
 
+FAILED = {"error", "fail", "runtime error"}
 SELECTS = {"--select", "-s", "--selector"}
 # Linux ends dbt when this program ends, however that comes about: it asks for it by `prctl`.
 START = (
@@ -31,7 +32,7 @@ class Problem:
     """A model or test that kept a build from being published, or that someone should look at.
 
     Attributes:
-        name: the model's or test's name.
+        name: its name.
         kind: `model`, `test`, `unit_test` or `seed`.
         message: what dbt says of it, over as many lines as it takes.
         rows: how many wrong rows a data test found, or None.
@@ -84,10 +85,8 @@ class DbtRun:
             said = "\n".join(self.errors) or f"it ended with status {self.status}"
             raise CasebookError(f"dbt could not run: {said}\nNothing was built.", fix=fix)
         if self.status == 0 and not self.nodes:
-            raise CasebookError(
-                "the selection names no model: nothing was built",
-                fix="`dbt ls` lists what can be selected",
-            )
+            fix = "`dbt ls` lists what can be selected"
+            raise CasebookError("the selection names no model: nothing was built", fix=fix)
         if self.status != 0 and not self.failures:
             self.failures = (Problem("dbt", "command", f"dbt ended with status {self.status}"),)
 
@@ -112,21 +111,16 @@ def with_tests_that_can_run(options: Sequence[str]) -> list[str]:
     return list(options)
 
 
-def git_revision(project: Path) -> str:
+def _git_revision(project: Path) -> str:
     """The checked-out commit, with `+changes` where files differ from it; empty without git."""
+    git = ["git", "-C", str(project)]
     try:
-        commit = _git(project, "rev-parse", "HEAD")
-        changes = _git(project, "status", "--porcelain", "--untracked-files=no")
+        commit = subprocess.check_output([*git, "rev-parse", "HEAD"], stderr=subprocess.DEVNULL)
+        status = [*git, "status", "--porcelain", "--untracked-files=no"]
+        changes = subprocess.check_output(status, stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return commit + ("+changes" if changes else "")
-
-
-def _git(project: Path, *arguments: str) -> str:
-    run = subprocess.run(
-        ["git", "-C", str(project), *arguments], capture_output=True, text=True, check=True
-    )
-    return run.stdout.strip()
+    return commit.decode().strip() + ("+changes" if changes.strip() else "")
 
 
 def run_dbt(
@@ -158,7 +152,7 @@ def run_dbt(
         **settings.environment,
         **environment,
         "DBT_TARGET_PATH": str(target),
-        "DBT_ENV_CUSTOM_ENV_CASEBOOK_GIT_REVISION": git_revision(settings.project),
+        "DBT_ENV_CUSTOM_ENV_CASEBOOK_GIT_REVISION": _git_revision(settings.project),
     }
     flags = ["--log-format", "json", "--log-format-file", "text", "--no-use-colors"]
     flags += [] if watcher.verbose else ["--log-level-file", "info"]
@@ -174,32 +168,34 @@ def run_dbt(
         start_new_session=True,
     ) as process:
         try:
-            errors = _follow(process, watcher, tuple(start.encode() for start in noise))
+            errors = _follow(process, watcher, noise)
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             raise
-    run = DbtRun(process.returncode, errors=errors)
-    if results.exists():
-        found = json.loads(results.read_bytes())["results"]
-        run.nodes = len(found)
-        run.failures = _problems(found, "error", "fail", "runtime error")
-        run.warnings = _problems(found, "warn")
-    return run
+    if not results.exists():
+        return DbtRun(process.returncode, errors=errors)
+    found = json.loads(results.read_bytes())["results"]
+    failures = tuple(_problem(one) for one in found if one["status"] in FAILED)
+    warnings = tuple(_problem(one) for one in found if one["status"] == "warn")
+    return DbtRun(process.returncode, len(found), failures, warnings, errors)
 
 
 def _follow(
-    process: subprocess.Popen[bytes], watcher: Watcher, noise: tuple[bytes, ...]
+    process: subprocess.Popen[bytes], watcher: Watcher, noise: tuple[str, ...]
 ) -> list[str]:
     """Show what dbt logs, until it ends; returns its messages of errors."""
     done, errors = 0, []
     for line in process.stdout or ():
-        event = _event(line)
-        if event is None:
-            if line.strip() and not (noise and line.startswith(noise)):
-                errors.append(line.decode("utf-8", "replace").rstrip())
+        try:
+            event = json.loads(line)
+            info, data = event["info"], event["data"]
+        except (ValueError, TypeError, LookupError):
+            # Whatever else is written comes from below dbt.
+            text = line.decode("utf-8", "replace").rstrip()
+            if text and not text.startswith(noise):
+                errors.append(text)
             continue
-        info, data = event["info"], event["data"]
         if {"index", "total", "status"} <= data.keys() and "hook" not in info["msg"]:
             done += 1
             if watcher.advance:
@@ -209,21 +205,6 @@ def _follow(
         if info["level"] == "error":
             errors.append(info["msg"])
     return errors
-
-
-def _event(line: bytes) -> dict[str, Any] | None:
-    """What dbt logs in a line, or None for lines that it does not write as an event."""
-    if not line.startswith(b"{"):
-        return None
-    try:
-        event: dict[str, Any] = json.loads(line)
-    except ValueError:
-        return None
-    return event if event.keys() >= {"info", "data"} else None
-
-
-def _problems(results: list[dict[str, Any]], *statuses: str) -> tuple[Problem, ...]:
-    return tuple(map(_problem, (one for one in results if one["status"] in statuses)))
 
 
 def _problem(result: Mapping[str, Any]) -> Problem:

@@ -66,11 +66,6 @@ class BuildResult:
     unchanged: bool = False
 
 
-def candidate_of(warehouse: Path) -> Path:
-    """The file beside a warehouse that builds write into before they publish it."""
-    return warehouse.with_name(f"{warehouse.stem}_candidate.db")
-
-
 def build(
     settings: Settings,
     dbt_command: str = "build",
@@ -93,15 +88,13 @@ def build(
         compact: publish a file that is written anew, without a byte of what it held before.
         watcher: whom dbt's run is shown to.
 
-    Returns:
-        Whether it was published and, if not, what failed.
-
     Raises:
         CasebookError: if another build of the same warehouse is running, `dbt build` or another
             program writes it, the disk is full, the warehouse is damaged, dbt could not run, or the
             selection is empty.
     """
-    warehouse, candidate = settings.warehouse, candidate_of(settings.warehouse)
+    warehouse = settings.warehouse
+    candidate = warehouse.with_name(f"{warehouse.stem}_candidate.db")
     try:
         warehouse.parent.mkdir(parents=True, exist_ok=True)
         with only_build(warehouse.with_name(f"{warehouse.stem}.db.lock"), warehouse):
@@ -109,7 +102,13 @@ def build(
             if not force and (known := warnings_of_same(warehouse, made_of)) is not None:
                 return BuildResult(True, warehouse, candidate, (), known, unchanged=True)
             with held(warehouse), _removed_unless_kept(candidate):
-                _copy(warehouse, candidate)
+                # The log is one that a broken `dbt build` may have left.
+                for part, copy in (
+                    (warehouse, candidate),
+                    (_log_of(warehouse), _log_of(candidate)),
+                ):
+                    if part.exists():
+                        shutil.copyfile(part, copy)
                 run = _run(settings, candidate, [dbt_command, *dbt_options], watcher)
                 if run.status == 0:
                     write_down(candidate, made_of, run.warnings)
@@ -135,19 +134,18 @@ def _run(
         environment={"CASEBOOK_WAREHOUSE": str(candidate)},
         watcher=watcher,
     )
-    if full := [one for one in run.failures if NO_ROOM.search(one.message)]:
-        raise OSError(full[0].message)
+    for message in (one.message for one in run.failures):
+        if NO_ROOM.search(message):
+            raise OSError(message)
+        if f'bytes from file "{candidate}"' in message or "Corrupt database file" in message:
+            raise _unreadable(settings.warehouse, "it is cut off, or a block of it is damaged")
     run.check("`dbt build --help` lists its options; logs/dbt.log has more")
     return run
 
 
 @contextlib.contextmanager
 def only_build(lock_file: Path, warehouse: object) -> Iterator[None]:
-    """Hold the lock of a warehouse while it is built.
-
-    Raises:
-        CasebookError: if another build of it is running.
-    """
+    """Hold the lock of a warehouse while it is built; a CasebookError if another build has it."""
     with lock_file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -183,7 +181,7 @@ def held(warehouse: Path) -> Iterator[None]:
             yield
         finally:
             if made and warehouse.stat().st_ino == inode:
-                remove_database(warehouse)
+                _remove(warehouse)
             guard.kill()
 
 
@@ -205,27 +203,19 @@ def _unreadable(warehouse: Path, reason: str) -> CasebookError:
 @contextlib.contextmanager
 def _removed_unless_kept(candidate: Path) -> Iterator[None]:
     """Whatever ends a build by an exception leaves no candidate."""
-    remove_database(candidate)
+    _remove(candidate)
     try:
         yield
     except BaseException:
-        remove_database(candidate)
+        _remove(candidate)
         raise
-
-
-def _copy(warehouse: Path, candidate: Path) -> None:
-    """Copy the published file, and the log that a broken `dbt build` may have left beside it."""
-    shutil.copyfile(warehouse, candidate)
-    log = _log_of(warehouse)
-    if log.exists():
-        shutil.copyfile(log, _log_of(candidate))
 
 
 def _log_of(database: Path) -> Path:
     return database.with_name(f"{database.name}.wal")
 
 
-def remove_database(path: Path) -> None:
+def _remove(path: Path) -> None:
     """Remove a database file with what DuckDB keeps beside it."""
     for part in (path, _log_of(path)):
         part.unlink(missing_ok=True)
@@ -234,7 +224,7 @@ def remove_database(path: Path) -> None:
 
 def _publish(candidate: Path, warehouse: Path, compact: bool) -> None:
     anew = candidate.with_name(f"{candidate.stem}_anew.db")
-    remove_database(anew)
+    _remove(anew)
     try:
         with duckdb.connect(str(candidate), config={"memory_limit": MEMORY_LIMIT}) as connection:
             connection.execute("checkpoint")
@@ -253,9 +243,9 @@ def _publish(candidate: Path, warehouse: Path, compact: bool) -> None:
         # A log is never to be read beside another file than the one that it was written for.
         _log_of(warehouse).unlink(missing_ok=True)
         finished.replace(warehouse)
-        remove_database(candidate)
+        _remove(candidate)
     finally:
-        remove_database(anew)
+        _remove(anew)
     folder = os.open(warehouse.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -90,10 +90,8 @@ def build_on_spark(
 def check_spark() -> None:
     """Raise a CasebookError that says what to install if Spark cannot run here."""
     if not all(map(importlib.util.find_spec, ("pyspark", "dbt.adapters.spark"))):
-        raise CasebookError(
-            "Spark is not installed",
-            fix="in the project's folder, with Python 3.11 or later: pip install -e '.[spark]'",
-        )
+        fix = "in the project's folder, with Python 3.11 or later: pip install -e '.[spark]'"
+        raise CasebookError("Spark is not installed", fix=fix)
     # A Spark Connect server runs Java somewhere else.
     if not os.environ.get("SPARK_REMOTE"):
         check_java()
@@ -122,9 +120,9 @@ def check_java() -> None:
         ) from error
     found = re.search(r'version "(?:1\.)?(\d+)', run.stderr + run.stdout)
     if found is None or int(found[1]) < OLDEST_JAVA:
-        version = found[1] if found else "one of an unknown version"
+        reason = f"this is {found[1] if found else 'one of an unknown version'}"
         raise CasebookError(
-            f"Spark needs Java {OLDEST_JAVA} or later, and this is {version}", file=java, fix=fix
+            f"Spark needs Java {OLDEST_JAVA} or later, and {reason}", file=java, fix=fix
         )
 
 
@@ -143,38 +141,28 @@ def spark_environment(
         environment: what is set; this program's own environment by default.
     """
     given = os.environ if environment is None else environment
+    found = {"DBT_TARGET_PATH": given.get("DBT_TARGET_PATH", ARTIFACTS)}
     if given.get("SPARK_REMOTE"):
         # Host and port; parameters behind them may hold a token.
         server = re.split(r"(?<![:/])/", given["SPARK_REMOTE"])[0]
-        return {
-            "CASEBOOK_SPARK_WAREHOUSE": server,
-            "DBT_TARGET_PATH": given.get("DBT_TARGET_PATH", ARTIFACTS),
-        }
+        return found | {"CASEBOOK_SPARK_WAREHOUSE": server}
     conf_dir = given.get("SPARK_CONF_DIR")
     if not conf_dir and given.get("SPARK_HOME"):
         conf_dir = str(Path(given["SPARK_HOME"], "conf"))
     defaults = _spark_defaults(conf_dir)
+    here = str(settings.project / WAREHOUSE)
     warehouse = (
-        given.get("CASEBOOK_SPARK_WAREHOUSE")
-        or defaults.get("spark.sql.warehouse.dir")
-        or str(settings.project / WAREHOUSE)
+        given.get("CASEBOOK_SPARK_WAREHOUSE") or defaults.get("spark.sql.warehouse.dir") or here
     )
     warehouse = warehouse.rstrip("/") if is_address(warehouse) else str(local_path(warehouse))
-    environment = {
-        "CASEBOOK_SPARK_WAREHOUSE": warehouse,
-        "DBT_TARGET_PATH": given.get("DBT_TARGET_PATH", ARTIFACTS),
-    }
+    found["CASEBOOK_SPARK_WAREHOUSE"] = warehouse
     if "CASEBOOK_SPARK_METASTORE" not in given:
-        folder = str(settings.project / WAREHOUSE) if is_address(warehouse) else warehouse
-        environment["CASEBOOK_SPARK_METASTORE"] = f"{folder}/metastore"
+        folder = here if is_address(warehouse) else warehouse
+        found["CASEBOOK_SPARK_METASTORE"] = f"{folder}/metastore"
+    log = Path(__file__).with_name("spark_log4j2.properties")
     if conf_dir and Path(conf_dir, "log4j2.properties").is_file():
-        environment["CASEBOOK_SPARK_LOG"] = str(Path(conf_dir, "log4j2.properties").absolute())
-    else:
-        environment["CASEBOOK_SPARK_LOG"] = str(Path(__file__).with_name("spark_log4j2.properties"))
-    wanted = {
-        "spark.master": given.get("CASEBOOK_SPARK_MASTER"),
-        "spark.driver.memory": given.get("CASEBOOK_SPARK_MEMORY"),
-    }
+        log = Path(conf_dir, "log4j2.properties").absolute()
+    found["CASEBOOK_SPARK_LOG"] = str(log)
     on_one_machine = {
         "spark.master": "local[*]",
         "spark.driver.memory": "2g",
@@ -182,10 +170,15 @@ def spark_environment(
         "spark.ui.showConsoleProgress": "false",
     }
     chosen = {name: value for name, value in on_one_machine.items() if name not in defaults}
-    chosen |= {name: value for name, value in wanted.items() if value}
-    submit = given.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
+    for name, variable in (
+        ("spark.master", "CASEBOOK_SPARK_MASTER"),
+        ("spark.driver.memory", "CASEBOOK_SPARK_MEMORY"),
+    ):
+        if given.get(variable):
+            chosen[name] = given[variable]
     confs = " ".join(f"--conf {name}={value}" for name, value in chosen.items())
-    return environment | {"PYSPARK_SUBMIT_ARGS": f"{confs} {submit}"}
+    submit = given.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
+    return found | {"PYSPARK_SUBMIT_ARGS": f"{confs} {submit}"}
 
 
 def _spark_defaults(folder: str | None) -> dict[str, str]:

@@ -37,13 +37,7 @@ STATE = re.compile(
 
 
 def fingerprint(settings: Settings, dbt_command: str, dbt_options: Sequence[str]) -> str:
-    """A hash of all that a build's outcome depends on: lake, project, options, versions.
-
-    Args:
-        settings: where everything is.
-        dbt_command: dbt's command.
-        dbt_options: its options, vars and selection among them.
-    """
+    """A hash of all that a build's outcome depends on: lake, project, options, versions."""
     digest = hashlib.sha256()
 
     def add(*texts: str | bytes) -> None:
@@ -78,12 +72,7 @@ def _project_files(project: Path) -> Iterator[Path]:
 
 
 def warnings_of_same(warehouse: Path, made_of: str) -> tuple[Problem, ...] | None:
-    """The warnings of the published build, where it was made of just that, and is the last one.
-
-    Args:
-        warehouse: the published file.
-        made_of: a fingerprint.
-    """
+    """The warnings of the published build, where it was made of just that, and is the last one."""
     if not warehouse.exists() or warehouse.with_name(f"{warehouse.name}.wal").exists():
         return None
     try:

@@ -170,7 +170,8 @@ def _print_summary(settings: Settings) -> None:
         marts = rows_per_mart(connection)
         declared = has_table(connection, "audit", "declarations")
         found = list(summaries(connection, marts)) if declared else []
-        rejected = rejects(connection) if "audit.rejected_rows" in marts else []
+        audited = {"audit.rejected_rows", "audit.loaded_files"} <= marts.keys()
+        rejected = rejects(connection) if audited else []
     out.print(f"\n[bold green]published[/] {settings.warehouse}")
     # A case that nothing was delivered for has no rows at all.
     delivered = {name.split(".")[0] for name, rows in marts.items() if rows}

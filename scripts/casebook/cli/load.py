@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Verify, Warehouse
-from casebook.cli.printing import digits, err, out, print_places, print_rows
+from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Tables, Verify, Warehouse
+from casebook.cli.printing import digits, err, out, print_error, print_places, print_rows
 from casebook.errors import CasebookError
 from casebook.files import escaped
 from casebook.settings import Settings, find_settings, lake_of
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    tables: Annotated[
-        list[str] | None,
-        typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default."),
-    ] = None,
+    tables: Tables = None,
     raw: Raw = None,
     lake: Lake = None,
     warehouse: Warehouse = None,
@@ -77,10 +74,7 @@ def rejects(
 
 
 def replay(
-    tables: Annotated[
-        list[str] | None,
-        typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default."),
-    ] = None,
+    tables: Tables = None,
     export: Annotated[
         Path | None,
         typer.Option("--export", help="Write what is in quarantine to a new file, to be edited."),
@@ -113,8 +107,7 @@ def replay(
             settings, tables or [], corrections=corrections, progress=advance
         )
     for failure in report.failures:
-        err.print("[red]not done[/] ", end="")
-        err.print(str(failure), markup=False)
+        print_error("not done", failure)
     if not quiet:
         _print_replay(report)
     raise typer.Exit(report.exit_status)
@@ -125,8 +118,7 @@ def _lake_and_tables(
 ) -> tuple[LakeFolder, list[str]]:
     """The lake, which must be there, and the names of the chosen tables."""
     from casebook.lake.layout import Lake as LakeFolder
-    from casebook.load.discover import choose_tables
-    from casebook.sources import read_sources
+    from casebook.sources import choose_tables, read_sources
 
     if not settings.lake.is_dir():
         raise CasebookError(
@@ -161,43 +153,34 @@ def load_tables(
                 settings, tables, verify=verify, allow_shrink=allow_shrink, progress=progress
             )
     for result in report.refused:
-        err.print("[red]refused[/] ", end="")
-        err.print(escaped(f"{result.entry.source_file}: {result.entry.refusal}"), markup=False)
+        print_error("refused", escaped(f"{result.entry.source_file}: {result.entry.refusal}"))
     if not quiet:
         _print_load(report)
     return report.exit_status
 
 
 def _print_load(report: LoadReport) -> None:
+    lines = []
     for result in report.files:
-        file = result.entry.source_file
-        lines = [f"landed again: {file}: {result.repaired}"] if result.repaired else []
+        file, entry = result.entry.source_file, result.entry
+        lines += [f"landed again: {file}: {result.repaired}"] if result.repaired else []
         if result.is_landed:
-            lines += [f"note: {file}: {note}" for note in result.entry.notes]
-        if result.is_landed and result.entry.columns_ignored:
-            lines.append(f"ignored in {file}: {', '.join(result.entry.columns_ignored)}")
-        for line in lines:
-            out.print(escaped(line), markup=False)
-    for name in report.undeclared:
-        out.print(escaped(f"not declared by any source: {name}"), markup=False)
-    for entry in report.gone:
-        out.print(escaped(f"gone, but kept in the lake: {entry.source_file}"), markup=False)
-    rows = [
-        (
-            name,
-            ", ".join(f"{number} {state}" for state, number in sorted(count.files.items())),
-            digits(count.landed),
-            digits(count.quarantined),
-            digits(count.total_landed),
-            digits(count.total_quarantined),
-        )
-        for name, count in report.counts.items()
-    ]
-    if not rows:
+            lines += [f"note: {file}: {note}" for note in entry.notes]
+        if result.is_landed and entry.columns_ignored:
+            lines.append(f"ignored in {file}: {', '.join(entry.columns_ignored)}")
+    lines += [f"not declared by any source: {name}" for name in report.undeclared]
+    lines += [f"gone, but kept in the lake: {entry.source_file}" for entry in report.gone]
+    for line in lines:
+        out.print(escaped(line), markup=False)
+    if not report.counts:
         out.print("nothing to load: no declared table has files")
         return
-    columns = ["table", "files", "landed now", "quarantined now", "landed", "quarantined"]
-    print_rows(columns, rows)
+    rows = []
+    for name, count in report.counts.items():
+        files = ", ".join(f"{number} {state}" for state, number in sorted(count.files.items()))
+        numbers = (count.landed, count.quarantined, count.total_landed, count.total_quarantined)
+        rows.append((name, files, *map(digits, numbers)))
+    print_rows(["table", "files", "landed now", "quarantined now", "landed", "quarantined"], rows)
 
 
 def _print_replay(report: ReplayReport) -> None:

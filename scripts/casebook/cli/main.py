@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import Annotated, NoReturn
@@ -22,11 +23,9 @@ from casebook.cli import (
     serve,
     sql,
 )
-from casebook.cli.printing import err, out
+from casebook.cli.printing import err, out, print_error
 from casebook.errors import CasebookError
 
-INTERRUPTED = 128 + signal.SIGINT
-TERMINATED = 128 + signal.SIGTERM
 SECONDS_TO_END = 10
 
 app = typer.Typer(
@@ -84,23 +83,30 @@ def main() -> None:
             signal.signal(number, _stop)
     try:
         app()
-    except CasebookError as error:
-        err.print("[bold red]error[/] ", end="")
-        err.print(str(error), markup=False)
-        sys.exit(1)
-    except SystemExit as end:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if end.code in (INTERRUPTED, TERMINATED):
+    except BaseException as error:
+        if _stopped:
+            # Whatever came of it on the way here: C code makes an error of its own of an exit.
+            signal.signal(signal.SIGALRM, lambda *_: os._exit(_stopped[0]))
             err.print("interrupted")
-        raise
+            sys.exit(_stopped[0])
+        if not isinstance(error, CasebookError):
+            raise
+        print_error("error", str(error), "bold red")
+        sys.exit(1)
+
+
+_stopped: list[int] = []
 
 
 def _stop(number: int, _frame: object) -> NoReturn:
     """End as by any exception: what has been started ends, what is half written is removed.
 
-    Again after a while, as C code that runs just then may lose the exception.
+    Again after a while, as C code that runs just then may lose the exception; and at once where
+    that does not help: what has been started ends then, too.
     """
-    signal.signal(signal.SIGALRM, lambda *_: sys.exit(128 + number))
+    _stopped[:] = [128 + number]
+    ways = iter((sys.exit, sys.exit))
+    signal.signal(signal.SIGALRM, lambda *_: next(ways, os._exit)(128 + number))
     signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_END, SECONDS_TO_END)
     sys.exit(128 + number)
 

@@ -7,12 +7,10 @@ from typing import Annotated
 import typer
 
 Raw = Annotated[
-    str | None,
-    typer.Option("--raw", help="Folder of raw files; CASEBOOK_RAW, or raw/."),
+    str | None, typer.Option("--raw", help="Folder of raw files; CASEBOOK_RAW, or raw/.")
 ]
 Lake = Annotated[
-    str | None,
-    typer.Option("--lake", help="Folder of the lake; CASEBOOK_LAKE, or lake/."),
+    str | None, typer.Option("--lake", help="Folder of the lake; CASEBOOK_LAKE, or lake/.")
 ]
 Warehouse = Annotated[
     str | None,
@@ -24,6 +22,10 @@ Verify = Annotated[
 ]
 AllowShrink = Annotated[
     bool, typer.Option("--allow-shrink", help="Land files that have become shorter, too.")
+]
+Tables = Annotated[
+    list[str] | None,
+    typer.Argument(help="SOURCE or SOURCE.TABLE, as blog.votes; all by default."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Build even where nothing has changed.")]
 Purge = Annotated[

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 if TYPE_CHECKING:
     from casebook.build.dbt import Problem
@@ -47,26 +48,28 @@ def print_places(settings: Settings, quiet: bool) -> None:
         err.print(f"raw files: {raw}, lake: {lake}", markup=False)
 
 
+def print_error(heading: str, text: str, style: str = "red") -> None:
+    """A line on stderr whose first words tell what kind it is."""
+    err.print(Text.assemble((heading, style), " ", text))
+
+
 def print_warnings(warnings: Iterable[Problem]) -> None:
     """What tests of severity warn found."""
     for problem in warnings:
-        _print_problem("[yellow]warning[/]", problem.name, problem)
+        _print_problem(f"[yellow]warning[/]: {problem.name}", problem)
 
 
 def print_problems(failures: Iterable[Problem]) -> None:
     """What failed."""
     for problem in failures:
-        _print_problem("[red]failed[/]", f"{problem.kind} {problem.name}", problem)
+        _print_problem(f"[red]failed[/]: {problem.kind} {problem.name}", problem)
 
 
-def _print_problem(heading: str, name: str, problem: Problem) -> None:
+def _print_problem(heading: str, problem: Problem) -> None:
     """A line, and below it the query for the wrong rows, or else what dbt says in all its lines."""
-    err.print(f"{heading}: ", end="")
     if problem.rows:
-        rows = f"{problem.rows:,} row" + ("s" if problem.rows > 1 else "")
-        err.print(f"{name} ({rows})", markup=False)
-    else:
-        err.print(name, markup=False)
+        heading += f" ({problem.rows:,} row{'s' if problem.rows > 1 else ''})"
+    err.print(heading)
     text = "" if problem.rows else problem.message
     if problem.table:
         text = f"select * from {problem.table}"

@@ -17,12 +17,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class LoadProgress:
-    """Shows a load while it runs: files, bytes, records, rate and time left.
-
-    Args:
-        console: where to show it.
-        quiet: show nothing.
-    """
+    """Shows a load while it runs: files, bytes, records, rate and time left."""
 
     def __init__(self, console: Console, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
@@ -41,11 +36,10 @@ class LoadProgress:
         """There are so many raw files, of so many bytes together."""
         self._files, self._bytes = files, size_bytes
         if self._console.is_terminal and not self._quiet:
+            columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[rate]}"))
             self._bar = Progress(
-                TextColumn("loading {task.fields[files]} files, {task.fields[records]:,} records"),
-                BarColumn(),
-                DownloadColumn(),
-                TextColumn("{task.fields[rate]}"),
+                TextColumn("loading {task.fields[files]} files, {task.fields[records]} records"),
+                *columns,
                 TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
@@ -66,26 +60,21 @@ class LoadProgress:
 
     def _state(self) -> dict[str, Any]:
         rate = self._bytes_done / 1e6 / max(time.monotonic() - self._started, 1e-3)
-        return {
-            "files": f"{self._files_done}/{self._files}",
-            "records": self._records,
-            "rate": f"{rate:,.0f} MB/s",
-        }
+        files = f"{self._files_done}/{self._files}"
+        return {"files": files, "records": f"{self._records:,}", "rate": f"{rate:,.0f} MB/s"}
 
     def _show(self) -> None:
-        if self._quiet:
-            return
         if self._bar:
             self._bar.update(self._task, completed=self._bytes_done, **self._state())
-        elif time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+        elif not self._quiet and time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
-            state = self._state()
             share = self._bytes_done / max(self._bytes, 1)
             left = (self._last - self._started) * (1 - share) / max(share, 1e-6)
             self._console.print(
-                f"loading: {state['files']} files, {self._bytes_done / 1e6:,.0f} of"
-                f" {self._bytes / 1e6:,.0f} MB, {self._records:,} records, {state['rate']},"
-                f" {left:,.0f} s left"
+                "loading: {files} files, {done:,.0f} of {size:,.0f} MB, {records} records, {rate},"
+                " {left:,.0f} s left".format(
+                    done=self._bytes_done / 1e6, size=self._bytes / 1e6, left=left, **self._state()
+                )
             )
 
 

@@ -100,21 +100,14 @@ class Lake:
         return self.root / REJECTED / source / table / encode(source_file)
 
     def read_entry(self, source: str, table: str, source_file: str) -> LedgerEntry | None:
-        """The ledger entry of a raw file, or None if it was never loaded.
-
-        Raises:
-            Damaged: if the entry cannot be read.
-        """
+        """The ledger entry of a raw file, or None; raises Damaged if it cannot be read."""
         return read_entry(self.entry_path(source, table, source_file))
 
     def entries(self, damaged: dict[Key, Damaged] | None = None) -> list[LedgerEntry]:
         """All ledger entries, in file order: by source file in byte order, then table.
 
-        Args:
-            damaged: takes what is wrong with entries that cannot be read.
-
-        Raises:
-            CasebookError: for an entry that cannot be read, without `damaged`.
+        `damaged` takes what is wrong with entries that cannot be read; without it, such an entry
+        is a CasebookError.
         """
         found = []
         for path in (self.root / LEDGER).rglob(ENTRY):
@@ -132,10 +125,8 @@ class Lake:
     def commit(self, entry: LedgerEntry, *, durably: bool = True) -> None:
         """Write a ledger entry: from here on the landed file counts.
 
-        Args:
-            entry: the entry.
-            durably: False where what it says of landed files stood in the ledger before, so that
-                a crash of the machine may undo it.
+        Not durably where what it says of landed files stood in the ledger before, so that a crash
+        of the machine may undo it.
         """
         write_entry(self.entry_path(*entry.key), entry, durably=durably)
 
@@ -190,10 +181,8 @@ class Lake:
     def purge(self, current: Container[Key]) -> None:
         """Remove files that were replaced, are of raw files that are gone, or that no entry names.
 
-        To be called while nothing loads or builds. What `casebook fetch` knows of places stays.
-
-        Args:
-            current: source, table and path of the raw files that were just loaded.
+        To be called while nothing loads or builds. What `casebook fetch` knows of places stays;
+        `current` are the raw files that were just loaded.
         """
         kept = {self.root / MARK, self.root / LOCK}
         for known in self.entries({}):
@@ -217,11 +206,7 @@ class Lake:
                 place.rmdir()
 
     def check_raw_folder(self, raw: Path) -> None:
-        """Remember the raw folder on the first load; refuse another one later.
-
-        Raises:
-            CasebookError: if the lake was loaded from another raw folder, or its mark is damaged.
-        """
+        """Remember the raw folder on the first load; another one later is a CasebookError."""
         with self.file_lock(MARK):
             mark, resolved = read_mark(self.root), str(raw.resolve())
             if mark.get("raw", resolved) != resolved:

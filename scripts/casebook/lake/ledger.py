@@ -104,11 +104,7 @@ _decode = msgspec.json.Decoder(LedgerEntry).decode
 
 
 def read_entry(path: Path) -> LedgerEntry | None:
-    """The entry in a file, or None where there is no such file.
-
-    Raises:
-        Damaged: if it cannot be read.
-    """
+    """The entry in a file, or None where there is none; raises Damaged if it cannot be read."""
     try:
         return _decode(path.read_bytes())
     except FileNotFoundError:

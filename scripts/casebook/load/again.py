@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from casebook.errors import Refused
 from casebook.lake.ledger import LedgerEntry
@@ -23,30 +22,9 @@ if TYPE_CHECKING:
     import duckdb
 
 MAX_CORRECTIONS_BYTES = 8 << 20
+NONE = "select null as source_file, null as record, null as line, null as text"
 _BATCH_RECORDS = 2048
 _BATCH_BYTES = 4 << 20
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A correction that does not help, or a raw file whose quarantine cannot be replayed.
-
-    Attributes:
-        source_file: the raw file.
-        reason: what is wrong.
-        record: the number of the corrected record, or None for a whole file.
-        line: its line in the corrections file, or None.
-    """
-
-    source_file: str
-    reason: str
-    record: int | None = None
-    line: int | None = None
-
-    def __str__(self) -> str:
-        line = "" if self.line is None else f"line {self.line}: "
-        record = "" if self.record is None else f"record {self.record}: "
-        return f"{line}{self.source_file}: {record}{self.reason}"
 
 
 @dataclass(frozen=True)
@@ -57,13 +35,13 @@ class Attempt:
         entry: its ledger entry with the new counts; the one given where nothing was landed.
         landed: the Parquet file of those that were landed, or None where none was.
         left: the Parquet file of those that stay in quarantine, or None where none does.
-        failures: corrections that do not help.
+        failures: what is wrong with corrections that do not help.
     """
 
     entry: LedgerEntry
     landed: Path | None = None
     left: Path | None = None
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -73,12 +51,9 @@ class Row:
     record: int
     first_line: int
     raw: bytes
+    raw_hash: str
     line: int | None
     text: str | None
-
-    @property
-    def raw_hash(self) -> str:
-        return hashlib.sha256(self.raw).hexdigest()
 
 
 def reapply_corrections(
@@ -91,17 +66,8 @@ def reapply_corrections(
     """Apply the corrections of a raw file again that is being landed again.
 
     A correction counts where the same bytes are quarantined under the same number; the others stay
-    remembered.
-
-    Args:
-        entry: the new entry, with the corrections of the old one.
-        quarantine: what was quarantined of the file now.
-        table: the declaration that the file was read with.
-        connection: a DuckDB connection with bounded memory.
-        parent: where to make a folder for temporary files, on the lake's disk.
-
-    Raises:
-        Refused: if the count of records does not come out.
+    remembered. `entry` is the new one, with the corrections of the old one; arguments and errors
+    are those of `try_again` else. Temporary files go below `parent`.
     """
     entry = replace(entry, corrections=[{**c, "applied": False} for c in entry.corrections])
     if not entry.corrections or not entry.quarantined:
@@ -132,19 +98,16 @@ def try_again(
     refusals = Quarantine(folder / "refusals")
     parts: list[Path] = []
     tried: list[int] = []
-    corrected: dict[int, tuple[int | None, dict[str, Any]]] = {}
+    corrected: dict[int, Row] = {}
     for batch in _batches(rows):
-        texts = []
-        for row in batch:
-            raw = row.raw
-            if row.text is not None:
-                raw = row.text.encode("utf-8")
-                correction = {"record": row.record, "raw_hash": row.raw_hash, "text": row.text}
-                corrected[row.record] = (row.line, correction | {"applied": True})
-            texts.append(Text(row.record, row.first_line, raw))
+        corrected |= {row.record: row for row in batch if row.text is not None}
+        texts = [
+            Text(row.record, row.first_line, row.raw if row.text is None else row.text.encode())
+            for row in batch
+        ]
+        tried += [text.number for text in texts]
         parts.append(folder / f"{len(parts)}.parquet")
         reader.again(table, Workspace(connection, work, parts[-1], refusals), entry.layout, texts)
-        tried += [text.number for text in texts]
     if not parts:
         return Attempt(entry)
     landed, left, refused = (folder / f"{name}.parquet" for name in ("landed", "left", "refused"))
@@ -153,8 +116,9 @@ def try_again(
     refusals.write(connection, refused, entry.source_file, entry.file_hash)
     reasons = _check_numbers(connection, landed, refused, tried)
     failures = [
-        Failure(entry.source_file, f"still cannot be read: {reasons[record]}", record, line)
-        for record, (line, _) in corrected.items()
+        ("" if row.line is None else f"line {row.line}: ")
+        + f"{entry.source_file}: record {record}: still cannot be read: {reasons[record]}"
+        for record, row in corrected.items()
         if record in reasons
     ]
     if not count:
@@ -163,8 +127,7 @@ def try_again(
     numbers = f"select {RECORD_COLUMN} from {_parquet(landed)}"
     rest = f"from {_parquet(quarantine)} where record not in ({numbers}) order by record"
     has_left = _copy(connection, rest, left) > 0
-    applied = [made for record, (_, made) in corrected.items() if record not in reasons]
-    changed = _changed(entry, count, applied)
+    changed = _changed(entry, count, [row for n, row in corrected.items() if n not in reasons])
     return Attempt(changed, landed, left if has_left else None, failures)
 
 
@@ -172,21 +135,18 @@ def rows_to_read(
     entry: LedgerEntry,
     quarantine: Path,
     connection: duckdb.DuckDBPyConnection,
-    given: str = "select null as source_file, null as record, null as line, null as text",
+    given: str = NONE,
 ) -> Iterator[Row]:
     """The quarantined records, each with what is to be read instead of it.
 
-    Args:
-        entry: the raw file's entry, with the corrections that are remembered.
-        quarantine: its quarantine file.
-        connection: may be used for other things meanwhile.
-        given: a query of corrections that come before remembered ones.
+    That is what `given`, a query, has for it, or else what the entry remembers. The connection may
+    be used for other things meanwhile.
     """
     earlier = {(c["record"], c["raw_hash"]): c["text"] for c in entry.corrections}
     with connection.cursor() as cursor:
         found = cursor.execute(
             f"""
-            select bad.record, first_line, raw_bytes, line, text
+            select bad.record, first_line, raw_bytes, sha256(raw_bytes), line, text
             from {_parquet(quarantine)} as bad
             left join ({given}) as given
                 on given.source_file = {quote_text(entry.source_file)}
@@ -244,11 +204,15 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> in
     return row[0] if row else 0
 
 
-def _changed(entry: LedgerEntry, landed: int, applied: list[dict[str, Any]]) -> LedgerEntry:
+def _changed(entry: LedgerEntry, landed: int, corrected: list[Row]) -> LedgerEntry:
     """The entry with so many more records landed, and these corrections applied."""
-    again = {(c["record"], c["raw_hash"]) for c in applied}
-    earlier = [c for c in entry.corrections if (c["record"], c["raw_hash"]) not in again]
-    if applied and len(json.dumps(earlier + applied)) > MAX_CORRECTIONS_BYTES:
+    keys = {(row.record, row.raw_hash) for row in corrected}
+    corrections = [c for c in entry.corrections if (c["record"], c["raw_hash"]) not in keys]
+    corrections += [
+        {"record": row.record, "raw_hash": row.raw_hash, "text": row.text, "applied": True}
+        for row in corrected
+    ]
+    if corrected and len(json.dumps(corrections)) > MAX_CORRECTIONS_BYTES:
         raise Refused(
             f"its corrections take more than the {MAX_CORRECTIONS_BYTES >> 20} MiB that the ledger"
             " keeps for a file; put a mended file in its place"
@@ -257,5 +221,5 @@ def _changed(entry: LedgerEntry, landed: int, applied: list[dict[str, Any]]) -> 
         entry,
         landed=entry.landed + landed,
         quarantined=entry.quarantined - landed,
-        corrections=earlier + applied,
+        corrections=corrections,
     )

@@ -86,9 +86,6 @@ def decode_columns(
         folder: a folder for temporary files on the same disk as the landed file.
         landed: the Parquet file that a reader wrote.
         table: its declared table.
-
-    Raises:
-        duckdb.Error: if the file cannot be read or written.
     """
     columns = [quote_name(column.name) for column in table.columns if column.decode]
     if not columns:
@@ -109,8 +106,7 @@ def decode_columns(
 def _spool_changes(rows: duckdb.DuckDBPyConnection, spool: Path) -> int:
     """Write a line of JSON for each row, with the values that decoding changes.
 
-    Returns:
-        The length in bytes of the longest line that holds a change; 0 where nothing changes.
+    Returns the bytes of the longest line that holds a change; 0 where nothing changes.
     """
     longest = 0
     with spool.open("wb") as file:

@@ -7,6 +7,7 @@ import shutil
 import stat
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -14,7 +15,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from casebook.errors import CasebookError, Refused
 from casebook.files import check_file, name_below, status_below, why_unreadable
 from casebook.lake.ledger import Key
-from casebook.readers.archives import CHUNK, COMPRESSIONS, UNREADABLE, refused
+from casebook.readers.archives import CHUNK, COMPRESSIONS, refused
 from casebook.readers.sqlite_file import (
     find_table,
     is_database,
@@ -56,11 +57,7 @@ class RawFile:
         return self.table.source, self.table.name, self.source_file
 
     def status(self) -> tuple[int, int]:
-        """Its size in bytes, and its modification time in nanoseconds since 1970.
-
-        Raises:
-            OSError: if they cannot be had.
-        """
+        """Its size in bytes, and its modification time in nanoseconds since 1970."""
         status = self.path.stat()
         size = self.archived.file_size if self.archived else status.st_size
         return size, status.st_mtime_ns
@@ -68,8 +65,7 @@ class RawFile:
     def delivered(self, folder: Path) -> Path:
         """The file to read: a copy in a folder, under its own name, of a member of an archive.
 
-        Raises:
-            Refused: if the member is damaged, or larger than what is free on the disk.
+        Raises Refused if the member is damaged, or larger than what is free on the disk.
         """
         if self.archived is None:
             return self.path
@@ -77,29 +73,27 @@ class RawFile:
         if size > shutil.disk_usage(folder).free:
             raise Refused(f"it takes {size:,} bytes unpacked, more than the disk has free")
         target = folder / Path(self.archived.filename).name
-        try:
-            with (
-                _opened(self.path) as archive,
-                archive.open(self.archived) as packed,
-                target.open("wb") as file,
-            ):
-                shutil.copyfileobj(packed, file, CHUNK)
-        except _BAD_ZIP as error:
-            raise _damaged(error) from error
+        with (
+            _opened(self.path) as archive,
+            archive.open(self.archived) as packed,
+            target.open("wb") as file,
+        ):
+            shutil.copyfileobj(packed, file, CHUNK)
         return target
 
 
-def _opened(path: Path) -> ZipFile:
+@contextmanager
+def _opened(path: Path) -> Iterator[ZipFile]:
+    """An archive; whatever is wrong with it is a refusal."""
     try:
-        return ZipFile(path)
-    except _BAD_ZIP as error:
-        raise _damaged(error) from error
-    except UNREADABLE as error:
+        file = path.open("rb")
+    except OSError as error:
         raise refused(error) from error
-
-
-def _damaged(error: Exception) -> Refused:
-    return Refused(f"the archive is damaged ({error}); have it delivered again")
+    try:
+        with file, ZipFile(file) as archive:
+            yield archive
+    except _BAD_ZIP as error:
+        raise Refused(f"the archive is damaged ({error}); have it delivered again") from error
 
 
 @dataclass
@@ -114,20 +108,6 @@ class Found:
 
     files: list[RawFile] = field(default_factory=list)
     undeclared: list[str] = field(default_factory=list)
-
-
-def choose_tables(declared: dict[str, Table], chosen: Sequence[str]) -> list[Table]:
-    """The declared tables that `SOURCE` or `SOURCE.TABLE` filters name; all where there are none.
-
-    Raises:
-        CasebookError: for a filter that names no declared table.
-    """
-    known = declared.keys() | {table.source for table in declared.values()}
-    for name in chosen:
-        if name not in known:
-            fix = "name one of these: " + (", ".join(sorted(declared)) or "none is declared")
-            raise CasebookError(f"no source declares {name}", fix=fix)
-    return [t for t in declared.values() if not chosen or {t.source, t.full_name} & {*chosen}]
 
 
 def find_files(raw: Path, tables: Sequence[Table], *, whole: bool) -> Found:
@@ -276,7 +256,7 @@ def _look_into(path: Path, raw: Path, tables: Sequence[Table], found: Found, who
 
 
 def _lacks_folders(path: Path, raw: Path, table: Table) -> str | None:
-    """The reason to refuse a file that lies in too few folders to carry the declared values."""
+    """Why a file is refused that lies in too few folders to carry the declared values, or None."""
     home = raw / table.source / table.name
     folders = len(path.relative_to(home).parts) - 1 if path.is_relative_to(home) else 0
     if folders >= len(table.path_values):

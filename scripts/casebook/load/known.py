@@ -43,13 +43,7 @@ class Known:
 
 
 def look_up(file: RawFile, lake: Lake, *, verify: bool) -> Known:
-    """Look a raw file, whose lock is held, up in the ledger and in the lake.
-
-    Args:
-        file: the raw file.
-        lake: the lake.
-        verify: whether to hash its landed files.
-    """
+    """Look a raw file, whose lock is held, up in the lake; `verify` hashes its landed files."""
     path = lake.entry_path(*file.key)
     try:
         stored = lake.read_entry(*file.key)
@@ -75,17 +69,10 @@ def look_up(file: RawFile, lake: Lake, *, verify: bool) -> Known:
 def unchanged(
     file: RawFile, known: Known, options: Options, hashed: Callable[[], str]
 ) -> LedgerEntry | None:
-    """The entry of a file whose bytes and declaration are those that were landed.
+    """The entry of a file whose bytes and declaration are those that were landed, or None.
 
-    Args:
-        file: the raw file.
-        known: what is known of it.
-        options: `verify`: hash its bytes even where size and modification time are as in the
-            ledger; `allow_shrink`: land it even if it has fewer bytes than when it was landed.
-        hashed: gives the SHA-256 of its bytes.
-
-    Raises:
-        Refused: if it cannot be landed, whatever is in it.
+    `hashed` gives the SHA-256 of its bytes; raises Refused if it cannot be landed, whatever is in
+    it.
     """
     landed = known.landed
     if reason := file.refusal or known.stop:

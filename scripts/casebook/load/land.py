@@ -41,10 +41,7 @@ _PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./ -]+")
 def land(file: RawFile, size: int, worker: Worker) -> FileResult:
     """Land a raw file if need be, and bring its ledger entry up to date, under its lock.
 
-    Args:
-        file: the raw file.
-        size: its size in bytes, as progress was told of it.
-        worker: what loads it.
+    `size` is that in bytes, as progress was told of it.
     """
     lake, options = worker.lake, worker.options
     worker.unread = size
@@ -57,7 +54,7 @@ def land(file: RawFile, size: int, worker: Worker) -> FileResult:
         try:
             entry = unchanged(file, known, options, hashed) or _land(file, known, worker)
         except Refused as refusal:
-            worker.drop_broken_connection(refusal)
+            worker.mend_connection(refusal)
             entry = _refused(file, known, refusal)
         if not entry.refusal or known.stored or not (known.why_again or known.stop):
             _commit(lake, entry, known)
@@ -83,7 +80,7 @@ def _land_once(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
     prefix = known.landed.size_bytes if known.landed else None
     measuring = worker.measure(path, identity, compression, prefix, reader.counter)
     quarantine = Quarantine(folder / "quarantine.jsonl")
-    workspace = Workspace(worker.connect(), folder, folder / "landed.parquet", quarantine)
+    workspace = Workspace(worker.connection, folder, folder / "landed.parquet", quarantine)
     raw = Raw(_plainly_named(path, folder), compression, file.table, measuring.result, file.member)
     rejected = folder / "rejected.parquet"
     try:

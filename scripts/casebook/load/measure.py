@@ -53,11 +53,7 @@ def measure(
 
 
 def hash_file(path: Path, read: Callable[[int], None] = lambda size: None) -> str:
-    """SHA-256 of a raw file's bytes, as hex digits.
-
-    Raises:
-        Refused: if it cannot be read.
-    """
+    """SHA-256 of a raw file's bytes, as hex digits; raises Refused if it cannot be read."""
     return measure(path, None, read=read).file_hash
 
 

@@ -18,7 +18,7 @@ from casebook.load.measure import hash_file, measure
 from casebook.readers.base import Raw
 from casebook.readers.choose import find_reader
 from casebook.settings import Settings
-from casebook.sources import Table, read_sources
+from casebook.sources import read_sources
 from casebook.sql import MEMORY_LIMIT, quote_text
 
 if TYPE_CHECKING:
@@ -53,36 +53,34 @@ def original_text(settings: Settings, origin: Origin) -> Original:
     """
     key = (origin.source_name, origin.table_name, origin.source_file)
     entry, correction = Lake(settings.lake).read_entry(*key), None
-    if entry and entry.file_hash == origin.file_hash:
-        for one in entry.corrections:
-            if one["record"] == origin.source_record and one["applied"]:
-                correction = one["text"]
+    for one in entry.corrections if entry and entry.file_hash == origin.file_hash else ():
+        if one["record"] == origin.source_record and one["applied"]:
+            correction = one["text"]
+    try:
+        return Original(_text(settings, origin), "", correction)
+    except Refused as refused:
+        return Original(None, f"not to be had: {refused}", correction)
+
+
+def _text(settings: Settings, origin: Origin) -> str:
+    """The text of a record; Refused if it is not to be had."""
+    shown = settings.raw / origin.source_file
     table = read_sources(settings.project).get(f"{origin.source_name}.{origin.table_name}")
     if table is None:
-        why = "not to be had: its table is not declared any more"
-        return Original(None, why, correction)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return Original(_text(settings, origin, table, Path(folder)), "", correction)
-        except Refused as refused:
-            return Original(None, f"not to be had: {refused}", correction)
-
-
-def _text(settings: Settings, origin: Origin, table: Table, folder: Path) -> str:
-    """The text of a record; Refused if it is not to be had."""
+        raise Refused("its table is not declared any more")
     found = find_files(settings.raw, [table], whole=False).files if settings.raw.is_dir() else []
-    shown = settings.raw / origin.source_file
     file = next((file for file in found if file.source_file == origin.source_file), None)
     if file is None:
         raise Refused(f"{shown} is gone")
-    path = file.delivered(folder)
-    if hash_file(path) != origin.file_hash:
-        raise Refused(f"{shown} has changed since it was landed")
-    reader, packed = find_reader(path, table)
-    measured = partial(measure, path, packed, counter=reader.counter)
-    for number, text in reader.texts(Raw(path, packed, table, measured, file.member)):
-        if number == origin.source_record:
-            return text.decode("utf-8", "backslashreplace")
+    with tempfile.TemporaryDirectory() as folder:
+        path = file.delivered(Path(folder))
+        if hash_file(path) != origin.file_hash:
+            raise Refused(f"{shown} has changed since it was landed")
+        reader, packed = find_reader(path, table)
+        measured = partial(measure, path, packed, counter=reader.counter)
+        for number, text in reader.texts(Raw(path, packed, table, measured, file.member)):
+            if number == origin.source_record:
+                return text.decode("utf-8", "backslashreplace")
     raise Refused(f"{shown} has no record {origin.source_record}")
 
 
@@ -103,14 +101,10 @@ def in_quarantine(
         CasebookError: if a ledger entry or a quarantine file is missing or damaged.
     """
     start = len(f"{lake.root / REJECTED}/") + 1
+    table = f"array_to_string(string_split(substr(filename, {start}), '/')[:2], '.')"
     query = f"""
         select
-            source_file,
-            array_to_string(string_split(substr(filename, {start}), '/')[:2], '.'),
-            record,
-            first_line,
-            reason_code || ': ' || message,
-            raw_text
+            source_file, {table}, record, first_line, reason_code || ': ' || message, raw_text
         from quarantined
     """
     return _ask(query, _quarantined(lake, tables, file))
@@ -121,7 +115,7 @@ def count_quarantine(
 ) -> list[tuple[str, str, str, int, float, str]]:
     """How many records are in quarantine, by raw file and reason code, in file order.
 
-    Args and errors are those of `in_quarantine`.
+    Arguments and errors are those of `in_quarantine`.
 
     Returns:
         Rows as `casebook.ask.warehouse.rejects` gives them: source file, stage, reason code, number
@@ -132,13 +126,11 @@ def count_quarantine(
         select filename, reason_code, count(*), arg_min(message, record)
         from quarantined group by all order by count(*) desc, reason_code
     """
-    counts: dict[str, list[tuple[str, int, str]]] = {path: [] for path in files}
-    for path, *count in _ask(query, files):
-        counts[path].append(tuple(count))
+    place = {name: n for n, name in enumerate(files)}
+    found = sorted(_ask(query, files), key=lambda row: place[row[0]])
     return [
-        (entry.source_file, "quarantined", code, count, count / entry.records, example)
-        for path, entry in files.items()
-        for code, count, example in counts[path]
+        (files[name].source_file, "quarantined", code, count, count / files[name].records, first)
+        for name, code, count, first in found
     ]
 
 

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 from casebook.errors import CasebookError, Refused
 from casebook.lake.layout import Lake, landed_name
 from casebook.lake.ledger import Damaged, Key, LedgerEntry
-from casebook.load.again import Attempt, Failure, rows_to_read, try_again
-from casebook.load.discover import choose_tables
+from casebook.load.again import NONE, Attempt, rows_to_read, try_again
 from casebook.load.known import replaced_now
 from casebook.settings import Settings
-from casebook.sources import Table, read_sources
+from casebook.sources import Table, choose_tables, read_sources
 from casebook.sql import connect, quote_text
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class ReplayReport:
     """
 
     tables: dict[str, TableReplay] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     @property
     def landed(self) -> int:
@@ -97,7 +96,7 @@ def replay(
     damaged: dict[Key, Damaged] = {}
     try:
         entries = {(e.full_table_name, e.source_file): e for e in lake.entries(damaged)}
-        report.failures += [Failure("", str(damage)) for damage in damaged.values()]
+        report.failures += map(str, damaged.values())
         bad = [e for e in entries.values() if e.rejected_file and e.full_table_name in chosen]
         if not bad and corrections is None:
             return report
@@ -109,7 +108,7 @@ def replay(
             done, total = 0, sum(entry.quarantined for entry in bad)
             for entry in bad:
                 count = report.tables.setdefault(entry.full_table_name, TableReplay())
-                table, given = chosen[entry.full_table_name], corrections is not None
+                table, given = chosen[entry.full_table_name], "from given" if corrections else NONE
                 with tempfile.TemporaryDirectory(dir=folder) as own:
                     failures = _replay_file(entry, table, lake, connection, Path(own), given, count)
                 report.failures += failures
@@ -217,9 +216,9 @@ def _replay_file(
     lake: Lake,
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
-    has_given: bool,
+    given: str,
     count: TableReplay,
-) -> list[Failure]:
+) -> list[str]:
     """Replay one raw file under its lock: a loader may have landed it again since it was found."""
     import duckdb
 
@@ -236,8 +235,7 @@ def _replay_file(
             if entry.landed_hash and (why := lake.why_damaged(entry)):
                 raise Refused(f"{why}; `casebook load --verify` lands it again")
             quarantine = lake.root / entry.rejected_file
-            given = {"given": "from given"} if has_given else {}
-            rows = rows_to_read(entry, quarantine, connection, **given)
+            rows = rows_to_read(entry, quarantine, connection, given)
             attempt = try_again(entry, quarantine, rows, table, connection, folder)
             if attempt.landed:
                 _commit(lake, entry, attempt, attempt.landed)
@@ -253,7 +251,7 @@ def _replay_file(
         reason = f"cannot be read: {str(error).splitlines()[0]}"
     finally:
         count.tried += tried
-    return [Failure(known.source_file, reason)]
+    return [f"{known.source_file}: {reason}"]
 
 
 def _commit(lake: Lake, before: LedgerEntry, attempt: Attempt, landed: Path) -> None:

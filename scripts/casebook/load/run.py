@@ -12,13 +12,14 @@ from queue import SimpleQueue
 from casebook.errors import CasebookError
 from casebook.lake.layout import Lake
 from casebook.lake.ledger import Damaged, Key, LedgerEntry
-from casebook.load.discover import RawFile, choose_tables, find_files
+from casebook.load.discover import RawFile, find_files
 from casebook.load.known import needs_nothing
 from casebook.load.land import land
 from casebook.load.report import FileResult, LoadReport, Options, Progress
 from casebook.load.worker import SMALL_FILE, Worker
 from casebook.settings import Settings
-from casebook.sources import read_sources
+from casebook.sources import choose_tables, read_sources
+from casebook.sql import MEMORY_LIMIT
 
 SMALL_MEMORY_LIMIT = "150MB"
 WORKERS = 4
@@ -120,7 +121,7 @@ def _load_all(tasks: list[_Task], lake: Lake, options: Options) -> Iterator[tupl
         for task, result in _load_small(small, lake, options):
             yield done(task, result, task.size)
     if waiting:
-        with Worker(lake, options) as worker:
+        with Worker(lake, options, MEMORY_LIMIT) as worker:
             for task in waiting:
                 result = land(task.file, task.size, worker)
                 yield done(task, result, worker.unread)
