@@ -162,7 +162,8 @@ def publish(warehouse: Path, *statements: str, like: Path | None = None) -> str:
     with duckdb.connect(str(candidate)) as connection:
         connection.execute(
             "insert into audit.builds by name select uuid() as build_id, '{}' as rows_per_mart,"
-            " max(started_at) + interval 1 second as started_at from audit.builds"
+            " max(build_number) + 1 as build_number,"
+            " min(started_at) - interval 1 second as started_at from audit.builds"
         )
         for statement in statements:
             connection.execute(statement)
@@ -176,7 +177,7 @@ def newest_build(connection: duckdb.DuckDBPyConnection) -> str:
     """The build_id of a warehouse."""
     return str(
         connection.execute(
-            "select build_id from audit.builds order by started_at desc limit 1"
+            "select build_id from audit.builds order by build_number desc limit 1"
         ).fetchone()[0]
     )
 

@@ -439,7 +439,7 @@ REFUSED = [
 @pytest.mark.parametrize(("method", "path", "headers", "status"), ANSWERS + REFUSED, ids=str)
 def test_every_answer_carries_the_id_of_the_build(client, sql, method, path, headers, status):
     build_id = str(
-        sql("select build_id from audit.builds order by started_at desc limit 1")[1][0][0]
+        sql("select build_id from audit.builds order by build_number desc limit 1")[1][0][0]
     )
     answer = client.request(method, path, headers=headers)
     assert answer.status_code == status

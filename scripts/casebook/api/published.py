@@ -67,7 +67,8 @@ class Build:
         cursor = self.cursor()
         try:
             last = cursor.execute(
-                "select build_id, rows_per_mart from audit.builds order by started_at desc limit 1"
+                "select build_id, rows_per_mart from audit.builds"
+                " order by build_number desc limit 1"
             ).fetchone()
         except duckdb.CatalogException:
             last = None

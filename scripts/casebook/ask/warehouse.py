@@ -55,7 +55,7 @@ def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) ->
 def rows_per_mart(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Rows of every mart after the last build, by `schema.table`, as the build recorded them."""
     last = connection.execute(
-        "select rows_per_mart from audit.builds order by started_at desc limit 1"
+        "select rows_per_mart from audit.builds order by build_number desc limit 1"
     ).fetchone()
     return json.loads(last[0]) if last else {}
 
