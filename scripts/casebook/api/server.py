@@ -28,7 +28,7 @@ from casebook.errors import CasebookError
 
 # Answers that are being sent may take so long to end after a stop.
 STOP_SECONDS = 10
-MOST_THREADS = 4
+THREADS = min(4, os.cpu_count() or 1)
 
 
 def serve(
@@ -63,8 +63,7 @@ def serve(
     Raises:
         CasebookError: if the port or the address cannot be had.
     """
-    published = Published(warehouse, memory, min(MOST_THREADS, os.cpu_count() or 1), say)
-    app: ASGIApp = Front(published, Turns(seconds), hosts, proxies)
+    app: ASGIApp = Front(Published(warehouse, memory, THREADS, say), Turns(seconds), hosts, proxies)
     if origins:
         app = CORSMiddleware(
             app,
