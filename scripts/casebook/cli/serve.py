@@ -50,10 +50,7 @@ def serve(
         ) from error
 
     settings = find_settings(warehouse=warehouse, published=True)
-    try:
-        proxies = [str(ip_network(one, strict=False)) for one in trusted_proxy or ()]
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--trusted-proxy") from error
+    proxies = [_network(one) for one in trusted_proxy or ()]
 
     def started(address: str) -> None:
         out.print(f"{address} answers from {settings.warehouse}; Ctrl-C stops it", markup=False)
@@ -75,3 +72,10 @@ def serve(
         started=started,
         say=lambda line: err.print(line, markup=False),
     )
+
+
+def _network(given: str) -> str:
+    try:
+        return str(ip_network(given, strict=False))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--trusted-proxy") from error

@@ -36,6 +36,13 @@ class Key:
     remark: str
 
 
+def _count(connection: duckdb.DuckDBPyConnection, *names: Name) -> int:
+    """How many different values these columns have together, or all of them."""
+    columns = ", ".join(quote_name(name.declared) for name in names) or "*"
+    found = connection.execute(f"select count(*) from (select distinct {columns} from head)")
+    return int((found.fetchone() or (0,))[0])
+
+
 def find_key(connection: duckdb.DuckDBPyConnection, guesses: Sequence[Guess], noun: str) -> Key:
     """Find the fewest columns that tell all records of the table `head` apart.
 
@@ -48,11 +55,6 @@ def find_key(connection: duckdb.DuckDBPyConnection, guesses: Sequence[Guess], no
         noun: the table's noun in the singular, so that a column of that name counts as a key's.
     """
 
-    def count(*names: Name) -> int:
-        columns = ", ".join(quote_name(name.declared) for name in names) or "*"
-        found = connection.execute(f"select count(*) from (select distinct {columns} from head)")
-        return int((found.fetchone() or (0,))[0])
-
     def rank(name: Name) -> tuple[bool, int]:
         """Names like a key's first: after the table's own noun, then `id`s, then the others."""
         of_noun = (noun, *(f"{noun}_{end}" for end in ("id", "number", "key", "code")))
@@ -63,7 +65,7 @@ def find_key(connection: duckdb.DuckDBPyConnection, guesses: Sequence[Guess], no
         return bool(ID_LIKE.search(name.staging)) or name.staging == noun
 
     (records,) = connection.execute("select count(*) from head").fetchone() or (0,)
-    records = distinct if (distinct := count()) >= REPEATED_LEFT * records else records
+    records = distinct if (distinct := _count(connection)) >= REPEATED_LEFT * records else records
     if records < 2:
         return Key((), "too few records to tell")
     names = [guess.name for guess in guesses]
@@ -87,7 +89,7 @@ def find_key(connection: duckdb.DuckDBPyConnection, guesses: Sequence[Guess], no
     )
     for key in ranked:
         # Columns with too few values between them cannot tell the records apart.
-        if prod(different[name] for name in key) >= records and count(*key) == records:
+        if prod(different[name] for name in key) >= records and _count(connection, *key) == records:
             return Key(key, f"never null and never twice in {records:,} records")
     alike = [guess.name for guess in guesses if looks_like_key(guess.name)]
     closest = max(alike, key=lambda name: different[name], default=None)
