@@ -107,7 +107,7 @@ def test_a_second_load_and_build_change_nothing(bench: Workbench) -> None:
     first = bench.blog_marts()
     loaded_at = bench.query("select source_file, loaded_at from audit.loaded_files order by all")
     landed = {path: path.stat().st_mtime_ns for path in bench.lake.rglob("*.parquet")}
-    again = bench.casebook("build")
+    again = bench.casebook("build", "--force")
     assert "12 unchanged" in again.stdout
     assert "full refresh" not in again.stderr
     assert bench.blog_marts() == first
