@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from casebook.readers.split import Piece, Splitter
+from casebook.readers.split import SMALL_BLOCK, Piece, Splitter
 
-_BLOCK = 1 << 16
 # With which a line of rejects begins.
 REJECT_START = b'{"source_file": '
 
@@ -47,19 +46,9 @@ class Converted:
     record: int | None = None
 
 
-class _InBlocks:
-    """A text that gives less at a time than it is asked for, to spare memory."""
-
-    def __init__(self, text: BinaryIO) -> None:
-        self._text = text
-
-    def read(self, size: int) -> bytes:
-        return self._text.read(max(_BLOCK, size >> 6))
-
-
 def split(text: BinaryIO, delimiter: str | None, line_end: str) -> Iterator[Piece]:
-    """The pieces of a text, small ones; see `Splitter`."""
-    return Splitter(delimiter, line_end).split(cast("BinaryIO", _InBlocks(text)))
+    """The pieces of a text, small ones to spare memory; see `Splitter`."""
+    return Splitter(delimiter, line_end).split(text, SMALL_BLOCK)
 
 
 def find_bad_byte(raw: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from casebook.errors import Refused
 from casebook.readers.archives import open_utf8
 from casebook.readers.columns import Columns, check_columns, match_columns, shorten
-from casebook.readers.split import Splitter
+from casebook.readers.split import SMALL_BLOCK, Splitter
 
 if TYPE_CHECKING:
     from casebook.sources import Table
@@ -146,8 +146,8 @@ def _first_records(
     """The fields of the first records from a place on, and their first lines."""
     records: list[tuple[tuple[str, ...], int]] = []
     line = 1
-    for piece in Splitter(delimiter, line_end).split(io.BytesIO(head[start:])):
-        for raw in piece.records[: _SAMPLE_RECORDS + 1]:
+    for piece in Splitter(delimiter, line_end).split(io.BytesIO(head[start:]), SMALL_BLOCK):
+        for raw in piece.records[: _SAMPLE_RECORDS + 1 - len(records)]:
             if raw:
                 records.append((_fields(raw, delimiter), line))
             line += piece.lines or 1
@@ -159,9 +159,11 @@ def _first_records(
 
 def _fields(raw: bytes, delimiter: str) -> tuple[str, ...]:
     """The fields of a record; quotes mean nothing where they are not in order."""
+    values = raw.split(delimiter.encode())
+    if b'"' not in raw:
+        return tuple(value.decode("utf-8", "backslashreplace") for value in values)
     mark = re.escape(delimiter.encode())
     field = rb'("(?:[^"]++|"")*+"|(?!")[^%b]*+)' % mark
-    values = raw.split(delimiter.encode())
     if re.compile(rb"%b(?:%b%b)*+" % (field, mark, field)).fullmatch(raw):
         found = re.compile(rb"(?:\A|%b)%b" % (mark, field)).findall(raw)
         values = [v[1:-1].replace(b'""', b'"') if v[:1] == b'"' else v for v in found]

@@ -13,7 +13,7 @@ from casebook.errors import Refused
 from casebook.readers.base import MAX_RECORD_BYTES, too_long
 
 MAX_QUOTE_BYTES = 1 << 20
-BLOCK = 4 << 20
+BLOCK, SMALL_BLOCK = 4 << 20, 1 << 16
 _LARGEST_BLOCK = 16 << 20
 
 
@@ -65,8 +65,12 @@ class Splitter:
         ends = rb"(?:\r?\n|\r)" if self._by_return else rb"\r*\n\r*"
         self._run = re.compile(rb"(?:(?:%b%b)*+%b%b)*+" % (simple, mark, simple, ends))
 
-    def split(self, text: BinaryIO) -> Iterator[Piece]:
+    def split(self, text: BinaryIO, block: int = BLOCK) -> Iterator[Piece]:
         """The pieces of a text, in order.
+
+        Args:
+            text: the text, from its beginning.
+            block: how many bytes are read at once; more only where a record is longer.
 
         Raises:
             Refused: if a record is too long.
@@ -96,7 +100,7 @@ class Splitter:
                 rest = buffer[at:]
                 if len(rest) > MAX_RECORD_BYTES:
                     raise Refused(too_long(line))
-                more = text.read(max(BLOCK, min(len(rest), _LARGEST_BLOCK)))
+                more = text.read(max(block, min(len(rest), _LARGEST_BLOCK)))
                 while self._by_return and more.endswith(b"\r") and (byte := text.read(1)):
                     more += byte
                 buffer, at, ended = rest + more, 0, not more
