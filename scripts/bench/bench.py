@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from measure import MB, PROJECT, BenchError, environment_of, run, settle
-from pairs import BESIDES, SECTIONS, Bench, Pair, Side
+from measure import MB, PROJECT, BenchError, Pair, Side, environment_of, run, settle
+from pairs import BESIDES, SECTIONS, Bench
 
 BASE_BYTES = 500 * MB
 LEAST_BYTES = 1 * MB

@@ -13,17 +13,53 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent
 MB = 1_000_000
+MEDIUM = 500 * MB
 SAMPLE_SECONDS = 0.05
 
 
 class BenchError(Exception):
     """Something that was to be measured did not run, or the two sides did different work."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A program that is measured. If the last line that it writes is a JSON object with `seconds`,
+    that is its figure, and `parts` is what these are made up of."""
+
+    name: str
+    command: Sequence[str | Path]
+    reads: Sequence[Path] = ()  # read into the page cache first
+    prepare: Callable[[], None] = lambda: None  # makes folders as they must be before each run
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside that of all
+    folder: Path = PROJECT
+
+
+@dataclass(frozen=True)
+class Other:
+    """What a command is compared with."""
+
+    side: Side
+    bound: float | None = None  # of the ratio
+    least: int = MEDIUM  # bytes of raw data that the bound is meant for, and more
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A command beside bare scripts, or one, or none."""
+
+    name: str
+    ours: Side
+    others: Sequence[Other] = ()
+    size_bytes: int = 0  # how much it reads, where MB a second are bound; else seconds are
+    bound: float | None = None
+    least: int = MEDIUM
+    check: Callable[[], str] = str  # fails unless all did the same work; says what they did
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,18 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import duckdb
 import inputs
-from measure import MB, PROJECT, SCRIPTS, BenchError, program, remove, run
+from measure import MB, MEDIUM, SCRIPTS, BenchError, Other, Pair, Side, program, remove, run
 from spark_models import measure_models
 
-MEDIUM, LARGE = 500 * MB, 5_000 * MB
+LARGE = 5_000 * MB
 DAMAGED_BYTES = 100 * MB
 SMALL_FILES, SMALL_FILE_RECORDS = 10_000, 20
 SHARES = {"0.01%": 0.0001, "1%": 0.01, "99%": 0.99}
@@ -36,47 +36,12 @@ class Bench:
     environment: dict[str, str]  # of the programs, so that they work there
 
 
-@dataclass(frozen=True)
-class Side:
-    """A program that is measured. If the last line that it writes is a JSON object with `seconds`,
-    that is its figure, and `parts` is what these are made up of."""
-
-    name: str
-    command: Sequence[str | Path]
-    reads: Sequence[Path] = ()  # read into the page cache first
-    prepare: Callable[[], None] = lambda: None  # makes folders as they must be before each run
-    environment: Mapping[str, str] = field(default_factory=dict)  # beside that of all
-    folder: Path = PROJECT
-
-
-@dataclass(frozen=True)
-class Other:
-    """What a command is compared with."""
-
-    side: Side
-    bound: float | None = None  # of the ratio
-    least: int = MEDIUM  # bytes of raw data that the bound is meant for, and more
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A command beside bare scripts, or one, or none."""
-
-    name: str
-    ours: Side
-    others: Sequence[Other] = ()
-    size_bytes: int = 0  # how much it reads, where MB a second are bound; else seconds are
-    bound: float | None = None
-    least: int = MEDIUM
-    check: Callable[[], str] = str  # fails unless all did the same work; says what they did
-
-
 def loads(bench: Bench) -> Iterator[Pair]:
     """`casebook load` of one file beside a bare COPY of DuckDB."""
     for form, name in FORMATS.items():
         votes = _votes(bench, form, bench.size_bytes)
         ours = _load(bench, votes)
-        copy = Other(_copy(bench, votes), 1.6)
+        copy = Other(_copy(bench, votes), 1.3)
         check = partial(_check_load, bench, bad=0)
         yield Pair(f"load of {name}", ours, [copy], check=check)
         if form == "jsonl":
@@ -97,7 +62,7 @@ def damaged(bench: Bench) -> Iterator[Pair]:
                 _load(bench, raw),
                 [copy],
                 size_bytes=raw.stat().st_size,
-                bound=20.0,
+                bound=60.0 if form == "jsonl" else 30.0,
                 check=partial(_check_load, bench, bad=None),
             )
 
@@ -151,7 +116,7 @@ def builds(bench: Bench) -> Iterator[Pair]:
         Side("build", BUILD, [raw], prepare),
         [
             Other(Side("bare script", script, [raw], fresh, bare), 2.0, LARGE),
-            Other(Side("dbt-duckdb alone", *alone)),
+            Other(Side("dbt-duckdb alone", *alone), 1.8 if bench.size_bytes >= LARGE else 1.3),
         ],
         check=partial(_check_build, bench.work / "warehouse.db", database),
     )
@@ -178,7 +143,7 @@ def ctr(bench: Bench) -> Iterator[Pair]:
     inputs.add_views(warehouse, bench.size_bytes)
     with subprocess.Popen(
         [str(program("casebook")), "serve", "--port", "0", "--warehouse", str(warehouse)],
-        cwd=PROJECT,
+        cwd=SCRIPTS.parents[1],
         env=bench.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Connection, Cursor
 
 SECONDS_TO_CONNECT = 10
-LOCK_TIMEOUT = "5s"
 # SQLSTATE classes after which the same may succeed: connection, rolled back, resources, shutdown.
 _TRANSIENT = ("08", "40", "53", "57P")
 _MAY_PASS = re.compile(r"starting up|shutting down|terminating|too many|remaining connection")
