@@ -216,3 +216,30 @@ def test_damaged_json_loses_nothing_else(
         if how
     ]
     (shop.folder / name).unlink()
+
+
+@pytest.mark.parametrize("before", ["", "x", "xx"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+def test_a_bad_line_whose_excerpt_ends_within_a_character_is_quarantined(
+    tmp_path: Path, name: str, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB shows 10,000 bytes of a line that it cannot read, and may cut a character."""
+    shop = Workshop(tmp_path)
+    monkeypatch.setattr("casebook.readers.delimited.LARGE_FILE", 0)
+    monkeypatch.setattr("casebook.readers.json_files.SMALL_FILE", 0)
+    long = (before + "語" * 4_000).encode()
+    if name == "a.csv":
+        content = b"Id,Amount,Note\n1,2,a\n2," + long + b"\n3,4,\xff" + long + b"\n5,6,b\n"
+    else:
+        rows = [
+            b'{"Id": 1}',
+            b'{"Id": "' + long + b"]",
+            b'{"Id": "\xff' + long + b'"}',
+            b'{"Id": 5}',
+        ]
+        content = b"\n".join(rows) + b"\n" if name == "a.jsonl" else b"[" + b",\n".join(rows) + b"]"
+
+    entry = shop.load_one(content, name)
+
+    assert [row[1] for row in shop.landed(name)] == ["1", "5"]
+    assert entry.quarantined == 2

@@ -65,7 +65,7 @@ def test_loads_and_combine_are_compared_with_bare_scripts(tmp_path):
         "load of a JSON array": ["bare COPY"],
         "load of CSV": ["bare COPY"],
     }
-    assert loads["load of CSV"]["others"][0]["bound"] == 1.6
+    assert loads["load of CSV"]["others"][0]["bound"] == 1.3
     assert loads["load of CSV"]["others"][0]["verdict"] == "from 500 MB"
     assert "400 records landed and 0 were quarantined, of 400." in printed
     assert [one["name"] for one in found["combine"]["combine"]["others"]] == ["pandas loop"]

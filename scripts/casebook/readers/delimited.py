@@ -121,7 +121,7 @@ def _land_at_once(
         with _like(workspace.connection) if is_large else nullcontext(workspace.connection) as own:
             there = Workspace(own, workspace.folder, workspace.landed, workspace.quarantine)
             return copy_rows(there, query, values, "null::bigint", ROW_GROUP)
-    except duckdb.Error:
+    except (duckdb.Error, UnicodeDecodeError):  # The last: a message may end within a character.
         return None
 
 

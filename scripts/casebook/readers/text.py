@@ -91,8 +91,10 @@ def rows_of(
         try:
             _check_count(workspace, rows)
             return rows
-        except (duckdb.InvalidInputException, duckdb.IOException):
-            pass  # bytes that are not UTF-8, a long line, or an archive that it cannot unpack
+        except (duckdb.InvalidInputException, duckdb.IOException, UnicodeDecodeError):
+            # Bytes that are not UTF-8, a long line, or an archive that it cannot unpack. The last:
+            # the message shows 10,000 bytes of the line, and may end within a character.
+            pass
     spool, lines = Spool(workspace.folder / "records.rows"), 0
     with source.open() as text:
         for piece in Splitter(delimiter, line_end).split(text):
