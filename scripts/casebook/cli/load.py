@@ -153,7 +153,7 @@ def load_tables(
                 settings, tables, verify=verify, allow_shrink=allow_shrink, progress=progress
             )
     for result in report.refused:
-        print_error("refused", escaped(f"{result.entry.source_file}: {result.entry.refusal}"))
+        print_error("refused", f"{result.entry.source_file}: {result.entry.refusal}")
     if not quiet:
         _print_load(report)
     return report.exit_status
@@ -171,7 +171,7 @@ def _print_load(report: LoadReport) -> None:
     lines += [f"not declared by any source: {name}" for name in report.undeclared]
     lines += [f"gone, but kept in the lake: {entry.source_file}" for entry in report.gone]
     for line in lines:
-        out.print(escaped(line), markup=False)
+        out.print(line, markup=False)
     if not report.counts:
         out.print("nothing to load: no declared table has files")
         return
@@ -202,9 +202,9 @@ def _print_replay(report: ReplayReport) -> None:
 def _print_records(records: Iterable[tuple[str, int, int | None, str, str, str]]) -> None:
     for file, record, line, stage, reasons, raw_text in records:
         place = f"record {record}" + (f", line {line}" if line else "")
-        heading = escaped(f"{file}: {place}: {stage}: {reasons}")
+        heading = f"{file}: {place}: {stage}: {reasons}"
         out.print(heading, markup=False, style="bold")
-        out.print(f"    {escaped(raw_text)}", markup=False)
+        out.print(f"    {raw_text}", markup=False)
 
 
 def _print_rejects(rows: Sequence[tuple[str, str, str, int, float | None, str]]) -> None:
