@@ -49,7 +49,7 @@ def rejects(
     warehouse: Warehouse = None,
 ) -> None:
     """Show what was quarantined or rejected, by file and reason."""
-    from casebook.ask.warehouse import open_warehouse, rejected_records
+    from casebook.ask.warehouse import older_audit, open_warehouse, rejected_records
     from casebook.ask.warehouse import rejects as count_rejects
     from casebook.load.original import count_quarantine, in_quarantine
 
@@ -67,6 +67,8 @@ def rejects(
             _print_rejects(count_quarantine(folder, names, file))
         return
     with open_warehouse(settings.warehouse) as connection:
+        if number := older_audit(connection):
+            err.print(f"these are as of build {number}; some marts were built again after it")
         if text:
             _print_records(rejected_records(connection, table, file))
         else:
