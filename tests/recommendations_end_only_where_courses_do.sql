@@ -1,5 +1,5 @@
--- COURSES-8, COURSES-9: everyone with a rating has as many recommendations as the var says, or as
--- many as there are unrated courses left, numbered from 1.
+-- Everyone with a rating has as many recommendations as the var says, or as many as there are
+-- unrated courses left, numbered from 1.
 
 {{ config(meta={'rules': ['COURSES-8', 'COURSES-9']}) }}
 

@@ -345,8 +345,18 @@ def test_a_build_of_the_same_is_left_out_with_its_warnings_and_status(bench: Wor
     bench.dbt("run", "--select", "votes")
     assert "published" in bench.casebook("build", status=3).stdout
     bench.write("b.jsonl", [vote(3)])
-    assert "published" in bench.casebook("build", status=3).stdout
+    narrow = bench.casebook("build", status=3)
+    assert "only what depends on blog.votes was built" in narrow.stdout
     assert bench.query("select count(*) from blog_analysis.votes") == [(2,)]
+    # As a whole build has it, with the warnings of tests that did not run.
+    marts, warned = bench.blog_marts(), re.findall("warning.*", narrow.stderr)
+    whole = bench.casebook("build", "--force", status=3)
+    assert "only what depends" not in whole.stdout
+    assert (bench.blog_marts(), re.findall("warning.*", whole.stderr)) == (marts, warned)
+    (bench.raw / "blog" / "votes" / "b.jsonl").write_bytes(b'{"Id": 3')
+    # What was built of some models only is built on as a whole.
+    bench.casebook("build", "--select", "votes", status=3)
+    assert "only what depends" not in bench.casebook("build", status=3).stdout
 
 
 def test_a_tidy_project_folder(bench: Workbench) -> None:
