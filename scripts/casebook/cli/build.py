@@ -69,7 +69,8 @@ def build(
 ) -> None:
     """Load, build into a candidate, and publish it if every error-level test passed.
 
-    Where lake, project and options are those of the published build, there is nothing to build.
+    Where lake, project and options are those of the published build, there is nothing to build;
+    where only tables have other deliveries, what depends on them is built.
     On Spark it builds in place: there is no candidate, and a lake at an address is built from
     without loading. All other options go to `dbt build`, such as
     `--select +votes` or `--full-refresh`.
@@ -98,7 +99,8 @@ def build(
     else:
         options += ["--target", target] if target else []
         options += ["--full-refresh"] if purge else []
-        _build_on_duckdb(settings, options, force or purge, purge, verbose, quiet)
+        narrow = not context.args
+        _build_on_duckdb(settings, options, force or purge, narrow, purge, verbose, quiet)
     if check:
         _check_for(settings, check)
     if refused:
@@ -119,13 +121,25 @@ def watching(verbose: bool, quiet: bool) -> Iterator[Watcher]:
 
 
 def _build_on_duckdb(
-    settings: Settings, options: list[str], force: bool, compact: bool, verbose: bool, quiet: bool
+    settings: Settings,
+    options: list[str],
+    force: bool,
+    narrow: bool,
+    compact: bool,
+    verbose: bool,
+    quiet: bool,
 ) -> None:
     from casebook.build.publish import build as build_warehouse
 
     with watching(verbose, quiet) as watcher:
         result = build_warehouse(
-            settings, "build", options, force=force, compact=compact, watcher=watcher
+            settings,
+            "build",
+            options,
+            force=force,
+            narrow=narrow,
+            compact=compact,
+            watcher=watcher,
         )
     print_warnings(result.warnings)
     if not result.published:
@@ -135,6 +149,8 @@ def _build_on_duckdb(
         out.print(f"nothing has changed since {settings.warehouse} was built", markup=False)
     elif not quiet:
         _print_summary(settings)
+        if result.changed:
+            out.print(f"only what depends on {', '.join(result.changed)} was built", markup=False)
 
 
 def _check_for(settings: Settings, text: str) -> None:
@@ -163,7 +179,13 @@ def _build_on_spark(settings: Settings, options: list[str], verbose: bool, quiet
 
 
 def _print_summary(settings: Settings) -> None:
-    from casebook.ask.warehouse import has_table, open_warehouse, rejects, rows_per_mart
+    from casebook.ask.warehouse import (
+        has_table,
+        older_audit,
+        open_warehouse,
+        rejects,
+        rows_per_mart,
+    )
     from casebook.build.summary import summaries
 
     with open_warehouse(settings.warehouse) as connection:
@@ -172,6 +194,7 @@ def _print_summary(settings: Settings) -> None:
         found = list(summaries(connection, marts)) if declared else []
         audited = {"audit.rejected_rows", "audit.loaded_files"} <= marts.keys()
         rejected = rejects(connection) if audited else []
+        older = older_audit(connection) if rejected else None
     out.print(f"\n[bold green]published[/] {settings.warehouse}")
     # A case that nothing was delivered for has no rows at all.
     delivered = {name.split(".")[0] for name, rows in marts.items() if rows}
@@ -187,7 +210,8 @@ def _print_summary(settings: Settings) -> None:
         reasons = Counter[tuple[str, str]]()
         for _, stage, reason, number, *_ in rejected:
             reasons[stage, reason] += number
-        out.print(f"\n[bold]{total:,} records were quarantined or rejected[/], most often:")
+        as_of = f" as of build {older}" if older else ""
+        out.print(f"\n[bold]{total:,} records were quarantined or rejected[/]{as_of}, most often:")
         print_rows(
             ["stage", "reason", "records"],
             [(*reason, digits(number)) for reason, number in reasons.most_common(REASONS_SHOWN)],
