@@ -89,8 +89,12 @@ class Mart:
         """How many of its texts have a U+0000."""
         sides = [(c.original, c.value) for c in self.columns if c.original != c.value]
         counts = [f"count(*) filter ({one} is distinct from {other})" for one, other in sides]
-        query = f"select {' + '.join(['0', *counts])} from {self.relation}"
-        return int(warehouse.execute(query).fetchall()[0][0])
+        if not counts:
+            return 0
+        [(count,)] = warehouse.execute(
+            f"select {' + '.join(counts)} from {self.relation}"
+        ).fetchall()
+        return int(count)
 
 
 def qualified(schema: str, name: str) -> str:
