@@ -195,7 +195,9 @@ def state(warehouse: Path) -> tuple[int, int, int]:
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
-    ground = Ground(Workbench(tmp_path_factory.mktemp("faults"), project_with("blog")))
+    ground = Ground(
+        Workbench(tmp_path_factory.mktemp("faults"), project_with("blog"), starts_anew=True)
+    )
     ground.deliver()
     ground.bench.run(*BUILD)
     ground.bench.run(*DBT_ALONE)
@@ -441,7 +443,7 @@ LOADS = KILLED_LOADS | {
     "no_room_for_the_lake": no_room(900, "the lake cannot be written", *LOAD),
     "file_for_ledger": in_the_way("lake/_ledger", "lake", *LOAD),
     "file_for_temporary": in_the_way("lake/_tmp", "lake", *LOAD),
-    "folder_for_lock_of_lake": in_the_way("lake/_lock", "lake", *LOAD),
+    "file_for_locks_of_lake": in_the_way("lake/_locks", "lake", *LOAD),
     "file_for_lake": in_the_way("lake", "lake", *LOAD),
     "file_for_raw": in_the_way("raw", "raw", *LOAD),
     "cut_entry": damaged(ENTRY, cut, "landed again: ", *LOAD, mends=True),
