@@ -18,6 +18,7 @@ from casebook.errors import CasebookError
 from casebook.settings import Settings
 
 FAILED = {"error", "fail", "runtime error"}
+FLAGS = ("--log-format", "json", "--log-format-file", "text", "--no-use-colors")
 SELECTS = {"--select", "-s", "--selector"}
 # Linux ends dbt when this program ends, however that comes about: it asks for it by `prctl`.
 START = (
@@ -155,8 +156,7 @@ def run_dbt(
         "DBT_TARGET_PATH": str(target),
         "DBT_ENV_CUSTOM_ENV_CASEBOOK_GIT_REVISION": _git_revision(settings.project),
     }
-    flags = ["--log-format", "json", "--log-format-file", "text", "--no-use-colors"]
-    flags += [] if watcher.verbose else ["--log-level-file", "info"]
+    flags = [*FLAGS, *([] if watcher.verbose else ["--log-level-file", "info"])]
     code = START.format(parent=os.getpid(), first=first)
     target.mkdir(parents=True, exist_ok=True)
     # Another run, for another warehouse of the project, would write over its results.

@@ -108,16 +108,9 @@ def build(
             before, known = (not force and last_build(warehouse)) or (None, ())
             if before == now:
                 return BuildResult(True, warehouse, candidate, (), known, unchanged=True)
-            same = narrow and before is not None and before.project == now.project
-            changed = now.changed_since(before) if before and same else []
+            changed = now.changed_since(before) if narrow else []
             with held(warehouse), _removed_unless_kept(candidate):
-                # The log is one that a broken `dbt build` may have left.
-                for part, copy in (
-                    (warehouse, candidate),
-                    (_log_of(warehouse), _log_of(candidate)),
-                ):
-                    if part.exists():
-                        shutil.copyfile(part, copy)
+                _copy(warehouse, candidate)
                 options = [*dbt_options, *_what_depends_on(changed)]
                 run = _run(settings, candidate, [dbt_command, *options], watcher)
                 # A test that did not run would say what it said.
@@ -136,6 +129,13 @@ def build(
             fix="free some space or mend the permissions, then run `casebook build` again; readers"
             " keep what was published before",
         ) from error
+
+
+def _copy(warehouse: Path, candidate: Path) -> None:
+    """Copy it with its log, which a broken `dbt build` may have left."""
+    for part, copy in ((warehouse, candidate), (_log_of(warehouse), _log_of(candidate))):
+        if part.exists():
+            shutil.copyfile(part, copy)
 
 
 def _what_depends_on(tables: Sequence[str]) -> list[str]:

@@ -49,8 +49,10 @@ class MadeOf:
     project: str
     tables: dict[str, str]
 
-    def changed_since(self, earlier: MadeOf) -> list[str]:
-        """The tables whose deliveries are others than they were; `earlier` is of one project."""
+    def changed_since(self, earlier: MadeOf | None) -> list[str]:
+        """The tables whose deliveries are others than they were, where nothing else is."""
+        if earlier is None or self.project != earlier.project:
+            return []
         names = self.tables.keys() | earlier.tables.keys()
         return sorted(name for name in names if self.tables.get(name) != earlier.tables.get(name))
 
