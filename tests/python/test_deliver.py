@@ -35,7 +35,8 @@ TYPES = """
         'é' || chr(0) || '😀' as t, interval 1 day as u
     union all select
         null, null, null, null, null, null, 'nan', '-inf', null, '', null, null, null, null, null,
-        [], null, null, null, null, null, null
+        [], null, null, null, null, null, null;
+    create table odd.without_text (n int);
 """
 
 

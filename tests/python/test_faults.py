@@ -546,7 +546,7 @@ LOADS = KILLED_LOADS | {
     "read_only_lake": on_a_disk("lake", "the lake cannot", *LOAD),
     "read_only_raw": on_a_disk("raw", "", *LOAD, status=0),
     "in_the_way_of_the_lake": one_of(
-        *(in_the_way(f"lake/{name}", "lake", *LOAD) for name in ("_ledger", "_tmp", "_lock"))
+        *(in_the_way(f"lake/{name}", "lake", *LOAD) for name in ("_ledger", "_tmp", "_locks"))
     ),
     "file_for_lake": in_the_way("lake", "lake", *LOAD),
     "file_for_raw": in_the_way("raw", "raw", *LOAD),
