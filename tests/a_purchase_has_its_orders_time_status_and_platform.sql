@@ -1,4 +1,4 @@
--- STOREFRONT-9: an item that did not follow its order would be counted elsewhere.
+-- An item that did not follow its order would be counted elsewhere.
 
 {{ config(meta={'rules': ['STOREFRONT-9']}) }}
 

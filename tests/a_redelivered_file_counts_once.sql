@@ -1,4 +1,4 @@
--- AUDIT-5: all records of a redelivered file are redelivered; those of the first file count.
+-- All records of a redelivered file are redelivered; those of the first file count.
 
 {{ config(meta={'rules': ['AUDIT-5']}) }}
 

@@ -1,5 +1,4 @@
--- MOVIES-8: an amount below zero is in the sums as it was delivered, and in no average. Someone
--- should look.
+-- An amount below zero is in the sums as it was delivered, and in no average. Someone should look.
 
 {{ config(severity='warn', store_failures=false, meta={'rules': ['MOVIES-8']}) }}
 

@@ -1,4 +1,4 @@
--- FILM_STORE-3: an address without an @, or with nothing before or after it, reaches nobody.
+-- An address without an @, or with nothing before or after it, reaches nobody.
 
 {{ config(severity='warn', store_failures=false, meta={'rules': ['FILM_STORE-3']}) }}
 

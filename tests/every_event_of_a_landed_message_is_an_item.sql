@@ -1,5 +1,5 @@
--- AUDIT-4, STOREFRONT-3: the items of a file are its messages' events, counted in their text, and
--- one for each message without a list. An incremental build counts those of its new files.
+-- The items of a file are its messages' events, counted in their text, and one for each message
+-- without a list. An incremental build counts those of its new files.
 
 {{ config(meta={'rules': ['AUDIT-4', 'STOREFRONT-3']}) }}
 

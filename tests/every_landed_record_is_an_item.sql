@@ -1,6 +1,5 @@
--- AUDIT-4: what the loader says it landed is what the models counted, in every table of the var
--- `audited_tables`. Messages of product events hold several;
--- a test of their own counts them.
+-- What the loader says it landed is what the models counted, in every table of the var
+-- `audited_tables`. Messages of product events hold several; a test of their own counts them.
 
 {{ config(meta={'rules': ['AUDIT-4']}) }}
 

@@ -1,5 +1,5 @@
--- MOVIES-8, MOVIES-10: the facts of a year add up to its movies, each as often as it has genres,
--- and as often as it has companies, with its budget and its revenue; one that is missing is zero.
+-- The facts of a year add up to its movies, each as often as it has genres, and as often as it has
+-- companies, with its budget and its revenue; one that is missing is zero.
 
 {{ config(meta={'rules': ['MOVIES-8', 'MOVIES-10']}) }}
 

@@ -1,5 +1,5 @@
--- MOVIES-11: a company's releases of a year add up to its movies of that year, each as often as it
--- has genres, and once, under genre 0, where it has none.
+-- A company's releases of a year add up to its movies of that year, each as often as it has genres,
+-- and once, under genre 0, where it has none.
 
 {{ config(meta={'rules': ['MOVIES-11']}) }}
 

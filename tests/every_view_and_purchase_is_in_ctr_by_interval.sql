@@ -1,5 +1,5 @@
--- STOREFRONT-13, STOREFRONT-14: on each platform that delivers views, the intervals hold all views
--- and all purchases; what is viewed or bought elsewhere is counted in left_out_items instead.
+-- On each platform that delivers views, the intervals hold all views and all purchases; what is
+-- viewed or bought elsewhere is counted in left_out_items instead.
 
 {{ config(meta={'rules': ['STOREFRONT-13', 'STOREFRONT-14']}) }}
 

@@ -1,4 +1,4 @@
--- FILM_STORE-8: a film lists exactly what is recommended with it, first rank first.
+-- A film lists exactly what is recommended with it, first rank first.
 
 {{ config(meta={'rules': ['FILM_STORE-8']}) }}
 

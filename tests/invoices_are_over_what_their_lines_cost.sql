@@ -1,5 +1,5 @@
--- MUSIC_STORE-10: an invoice says what it is over; its lines should come to the same. Where they do
--- not, a line is missing, or someone should ask which of the two is right.
+-- An invoice says what it is over; its lines should come to the same. Where they do not, a line is
+-- missing, or someone should ask which of the two is right.
 
 {{ config(severity='warn', store_failures=false, meta={'rules': ['MUSIC_STORE-10']}) }}
 

@@ -1,5 +1,5 @@
--- AUDIT-6: as many items in left_out_items as the accounting counts as left out, file by file, and
--- of those that it counts as kept, for one reason, no more than it keeps.
+-- As many items in left_out_items as the accounting counts as left out, file by file, and of those
+-- that it counts as kept, for one reason, no more than it keeps.
 
 {{ config(meta={'rules': ['AUDIT-6']}) }}
 

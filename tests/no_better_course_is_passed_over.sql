@@ -1,6 +1,6 @@
--- COURSES-7, COURSES-8, COURSES-9: of the courses that may be recommended to a user, each that is
--- better than one of the user's recommendations is recommended, too, or rated by the user. Better
--- is a higher average, then more ratings, then the smaller id. The rating shown is the course's.
+-- Of the courses that may be recommended to a user, each that is better than one of the user's
+-- recommendations is recommended, too, or rated by the user. Better is a higher average, then more
+-- ratings, then the smaller id. The rating shown is the course's.
 
 {{ config(meta={'rules': ['COURSES-7', 'COURSES-8', 'COURSES-9']}) }}
 

@@ -1,5 +1,4 @@
--- MOVIES-11: 0 stands for movies without genres. Someone should look for another number if a
--- delivery uses it.
+-- 0 stands for movies without genres. Someone should look for another number if a delivery uses it.
 
 {{ config(severity='warn', store_failures=false, meta={'rules': ['MOVIES-11']}) }}
 

@@ -1,5 +1,5 @@
--- AUDIT-5: equal content counts once; equal records in files that differ otherwise, in line ends or
--- in order, count each time: someone should look whether it is one delivery.
+-- Equal content counts once; equal records in files that differ otherwise, in line ends or in
+-- order, count each time: someone should look whether it is one delivery.
 
 {{ config(severity='warn', store_failures=false, meta={'rules': ['AUDIT-5']}) }}
 

@@ -1,4 +1,4 @@
--- COURSES-8: somebody who has rated a course knows it already.
+-- Somebody who has rated a course knows it already.
 
 {{ config(meta={'rules': ['COURSES-8']}) }}
 

@@ -1,5 +1,5 @@
--- STOREFRONT-13: no click-through rate shows views from another folder. Someone should move its
--- files, or name the folder in the seed.
+-- No click-through rate shows views from another folder. Someone should move its files, or name the
+-- folder in the seed.
 
 {{ config(severity='warn', store_failures=false, meta={'rules': ['STOREFRONT-13']}) }}
 

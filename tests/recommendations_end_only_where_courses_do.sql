@@ -1,5 +1,5 @@
--- COURSES-8, COURSES-9: everyone with a rating has as many recommendations as the var says, or as
--- many as there are unrated courses left, numbered from 1.
+-- Everyone with a rating has as many recommendations as the var says, or as many as there are
+-- unrated courses left, numbered from 1.
 
 {{ config(meta={'rules': ['COURSES-8', 'COURSES-9']}) }}
 
@@ -68,7 +68,8 @@ expected as (
     select
         preferred.user_id,
         least(
-            courses_per_scope.courses - preferred.courses, {{ recommendations_per_user() }}
+            courses_per_scope.courses - preferred.courses,
+            {{ number_var('recommendations_per_user', 1) }}
         ) as recommendations
     from preferred
     inner join courses_per_scope on preferred.scope = courses_per_scope.scope

@@ -1,6 +1,6 @@
--- COURSES-10: for the first user who has a recommendation above 4.5 the function gives, without a
--- threshold, those that are above 4.5, and with the lowest of their ratings as threshold those that
--- are above that.
+-- For the first user who has a recommendation above 4.5 the function gives, without a threshold,
+-- those that are above 4.5, and with the lowest of their ratings as threshold those that are above
+-- that.
 
 {{ config(meta={'rules': ['COURSES-10']}) }}
 

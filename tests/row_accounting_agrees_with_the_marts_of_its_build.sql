@@ -1,4 +1,4 @@
--- AUDIT-7: as many items are kept as the mart has rows, where this run built both.
+-- As many items are kept as the mart has rows, where this run built both.
 
 {{ config(meta={'rules': ['AUDIT-7']}) }}
 

@@ -1,4 +1,4 @@
--- AUDIT-2: items = rejected + left_out + duplicate + superseded + redelivered + kept.
+-- Items = rejected + left_out + duplicate + superseded + redelivered + kept.
 
 {{ config(meta={'rules': ['AUDIT-2']}) }}
 

@@ -1,4 +1,4 @@
--- AUDIT-1: records = quarantined + landed.
+-- Records = quarantined + landed.
 
 {{ config(meta={'rules': ['AUDIT-1']}) }}
 

@@ -6,7 +6,7 @@ import codecs
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -33,6 +33,8 @@ _WANTED = {
     "source": "a name",
 }
 _Kind = TypeVar("_Kind")
+# One that is a folder below the raw folder and the lake, and leads out of neither.
+_Folder = Annotated[str, msgspec.Meta(pattern=r"^[^./][^/]*$")]
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ class Table:
             it stands in the YAML; None where neither says so.
     """
 
-    source: str
-    name: str
+    source: _Folder
+    name: _Folder
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     path_values: tuple[str, ...] = ()
@@ -167,16 +169,20 @@ def _claim(names: Iterable[str], owner: str, owners: dict[str, str], what: str, 
         owners[name.lower()] = owner
 
 
-def _tables_of(path: Path) -> Iterator[Table]:
+def _tables_of(path: Path) -> list[Table]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return [
+            _table(path, source["name"], entry, _meta(source).get("fetch"))
+            for source in document.get("sources", [])
+            if _meta(source).get("raw", True)
+            for entry in source.get("tables") or []
+        ]
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise CasebookError(f"not valid YAML: {error}", file=path) from error
-    for source in document.get("sources", []):
-        meta = _meta(source)
-        if meta.get("raw", True):
-            for entry in source.get("tables") or []:
-                yield _table(path, source["name"], entry, meta.get("fetch"))
+    except (AttributeError, KeyError, TypeError) as error:
+        reason = f"not as dbt has sources declared: {error}"
+        raise CasebookError(reason, file=path, fix="`dbt parse` shows what is wrong") from error
 
 
 def _table(path: Path, source: str, entry: dict[str, Any], fetch: object) -> Table:

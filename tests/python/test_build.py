@@ -217,13 +217,16 @@ def test_a_build_reads_what_was_pinned_and_leaves_the_rest_to_the_next(bench: Wo
 
 
 def test_an_incremental_build_tests_the_keys_that_it_touched(bench: Workbench) -> None:
-    bench.write("a.jsonl", [vote(1), vote(2)])
+    bench.write("a.jsonl", [vote(1), vote(2), vote(9, PostId="x")])
     bench.casebook("build")
     with duckdb.connect(str(bench.warehouse)) as connection:
         connection.execute("insert into blog_analysis.votes from blog_analysis.votes")
     bench.write("b.jsonl", [vote(3)])
     select = ["--select", "int_blog__vote_records", "int_blog__votes_superseded", "votes"]
-    bench.casebook("build", *select)
+    # The audit is of the build before, and says so.
+    assert "rejected as of build 1, most" in bench.casebook("build", *select).stdout
+    assert "these are as of build 1;" in bench.casebook("rejects").stderr
+    assert bench.query("select distinct build_number from audit.row_accounting") == [(1,)]
     bench.write("c.jsonl", [vote(2)])
     # The touched vote is replaced, so that only what was not touched stands there twice.
     bench.casebook("build", *select)

@@ -300,18 +300,18 @@ def test_who_has_no_such_recommendations_gets_none(built: Workbench, arguments: 
 
 
 @pytest.mark.parametrize(
-    ("var", "value", "expected"),
+    ("case", "var", "value", "expected"),
     [
-        ("recommendation_scope", "language", "all or same_language"),
-        ("recommendations_per_user", 0, "a whole number, 1 or more"),
-        ("recommendations_per_user", "2.5", "a whole number, 1 or more"),
-        ("default_programming_language", "' '", "the name of a language"),
+        ("courses", "recommendation_scope", "language", "all or same_language"),
+        ("courses", "default_programming_language", "' '", "the name of a language"),
+        ("blog", "outlier_deviation", "0.2) or (1=1", "a number, 0 or more"),
+        ("storefront", "ctr_interval_minutes", "2.5", "a whole number, 1 or more"),
     ],
 )
-def test_a_wrong_var_is_a_clear_error(
-    tmp_path: Path, var: str, value: object, expected: str
+def test_a_wrong_var_is_a_clear_error_and_no_sql(
+    tmp_path: Path, case: str, var: str, value: object, expected: str
 ) -> None:
-    bench = Workbench(tmp_path, project_with("courses"))
+    bench = Workbench(tmp_path, project_with(case))
     done = bench.dbt("--no-use-colors", "parse", "--vars", f"{{{var}: {value}}}", status=2)
     assert f"the var {var} is " in done.stdout
     assert f"expected: {expected}" in done.stdout

@@ -422,4 +422,7 @@ def test_a_fetch_that_was_killed_while_it_moved_files_is_ended_by_the_next(proje
         (place / "moves.json").write_text(f'{{"{place}/movies.whole": "{target}"}}')
         web.statuses = [404]
         assert quickly(project).failures
-    assert target.read_bytes() == b"id,title\n1,New\n" and not (place / "moves.json").exists()
+        assert target.read_bytes() == b"id,title\n1,New\n" and not (place / "moves.json").exists()
+        for name in ("moves.json", "known.json"):
+            (place / name).write_text('{"movies": ')
+        assert quickly(project).fetched and target.read_bytes() == web.content

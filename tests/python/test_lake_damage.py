@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import duckdb
 import pytest
+from casebook.cli import printing
 from casebook.errors import CasebookError
 from casebook.files import escaped
 from casebook.lake.ledger import LedgerEntry
@@ -239,6 +241,18 @@ def test_a_file_over_the_share_that_its_table_allows_is_refused(
 def test_control_characters_are_escaped() -> None:
     shown = escaped("a\x1b[2Jb\x9b\r\u202eé\t\n")
     assert shown == "a\\x1b[2Jb\\x9b\\x0d\\x202eé\t\n"
+
+
+def test_no_terminal_takes_data_for_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    text, shown = "\x1b]0;x\x07[red]", "\\x1b]0;x\\x07[red]"
+    console = printing.Printer(file=io.StringIO(), force_terminal=True, color_system=None)
+    for name in ("out", "err"):
+        monkeypatch.setattr(printing, name, console)
+    console.print(text, markup=False)
+    printing.print_error("error", text)
+    printing.print_rows(["name"], [(text,)])
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert lines == [shown, f"error {shown}", "name", shown]
 
 
 def test_an_entry_has_the_hash_of_its_unpacked_bytes(shop: Workshop) -> None:

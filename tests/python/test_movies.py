@@ -13,11 +13,8 @@ from typing import Any
 
 import pytest
 from movies_model import Movies, cast_list, files_of, read, rows_of, value_of
-from workbench import SHARED_RAW, Workbench, project_with
+from workbench import FIGURES, PUBLIC_RAW, Workbench, project_with
 
-needs_real_files = pytest.mark.skipif(
-    not (SHARED_RAW / "movies").is_dir(), reason="../shared/data/raw is not beside the project"
-)
 OUTCOMES = ("rejected", "left_out", "duplicate", "superseded", "redelivered", "kept")
 FACTS = (
     *("release_year", "movie_count", "average_popularity", "total_budget", "total_revenue"),
@@ -26,14 +23,14 @@ FACTS = (
 )
 
 
-# --- The real file
+# --- The public file
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
-    """The real file, built once for all tests that only read."""
+    """The public file, built once for all tests that only read."""
     bench = Workbench(tmp_path_factory.mktemp("real"), project_with("movies"))
-    shutil.copytree(SHARED_RAW / "movies", bench.raw / "movies")
+    shutil.copytree(PUBLIC_RAW / "movies", bench.raw / "movies")
     bench.casebook("build")
     return bench
 
@@ -43,34 +40,34 @@ def expected(real: Workbench) -> Movies:
     return read(real.raw)
 
 
-@needs_real_files
-def test_the_real_file_gives_the_figures_of_the_spec(real: Workbench, expected: Movies) -> None:
+def test_the_public_file_gives_its_figures(real: Workbench, expected: Movies) -> None:
+    figures = FIGURES["movies"]
+    records, movies = figures["records"], figures["movies"]
     assert real.query("select count(*), count(*) - count(release_on) from movies.movies") == [
-        (2_995, 2)
+        (movies, figures["undated"])
     ]
     assert real.query(
         "select count(*), sum(total_budget), sum(total_profit) from movies.genre_year_facts"
-    ) == [(964, 94_116_786_514, 201_953_175_265)]
+    ) == [tuple(figures["genre_year_facts"])]
     assert real.query("select count(*), sum(total_revenue) from movies.company_year_facts") == [
-        (3_922, 237_797_363_572)
+        tuple(figures["company_year_facts"])
     ]
     assert real.query(
         "select count(*), sum(release_count), sum(release_count) filter (genre_id = 0),"
         " count(distinct genre_name) filter (genre_id = 0)"
         " from movies.company_genre_year_releases"
-    ) == [(11_726, 14_367, 10, 1)]
+    ) == [(*figures["releases"], 1)]
     assert real.query(
         "select records, quarantined, rejected, duplicate, superseded, kept"
         " from audit.row_accounting"
-    ) == [(2_996, 0, 0, 1, 0, 2_995)]
+    ) == [(records, 0, 0, records - movies, 0, movies)]
     assert real.query("select reason, kind, counted_as, items from audit.left_out_items") == [
-        ("without_release_date", "Released", "kept", 2)
+        ("without_release_date", "Released", "kept", figures["undated"])
     ]
     check_marts(real, expected)
-    assert check_lists(real) == 2 * 2_996
+    assert check_lists(real) == 2 * records
 
 
-@needs_real_files
 def test_what_genres_earn_per_dollar(analyses: dict, expected: Movies) -> None:
     names, summed = expected.names("genres"), Counter()
     for movie, genre in expected.pairs("genres"):
@@ -88,7 +85,6 @@ def test_what_genres_earn_per_dollar(analyses: dict, expected: Movies) -> None:
     assert [row[5] for row in shown] == sorted((row[5] for row in shown), reverse=True)
 
 
-@needs_real_files
 def test_which_names_several_companies_have(analyses: dict, expected: Movies) -> None:
     names = expected.names("companies")
     uses = Counter(name for name, _ in names.values())
@@ -103,7 +99,7 @@ def test_which_names_several_companies_have(analyses: dict, expected: Movies) ->
 
 @pytest.fixture(scope="module")
 def analyses(real: Workbench) -> dict[str, list[tuple]]:
-    """What the analyses of movies find in the real file."""
+    """What the analyses of movies find in the public file."""
     names = ("genres_by_return", "names_of_several_companies")
     real.dbt("compile", "--select", *names)
     compiled = real.root / "target" / "compiled" / "casebook" / "analyses"

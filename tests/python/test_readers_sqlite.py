@@ -112,6 +112,7 @@ def test_a_table_without_rowid_and_generated_columns_land(shop: Workshop) -> Non
         "create table orders (Id text primary key, Amount generated always as (Id || '!'), Note"
         " generated always as (Id || '?') stored) without rowid",
         "create index by_amount on orders (Amount)",
+        "create trigger t after insert on orders begin delete from orders where Id = 'x'; end",
         "insert into orders (Id) values ('b'), ('a')",
     )
     shop.load()
@@ -124,6 +125,10 @@ HOSTILE = {
         "create view orders as with recursive n(Id) as (select 1 union all select Id + 1 from n)"
         " select Id from n",
         "no table orders; its tables are: t",
+    ),
+    "a module's table": (
+        "create virtual table orders using rtree(Id, a, b)",
+        "no table orders; its tables are: orders_node, orders_parent, orders_rowid, t",
     ),
     "a long generated value": (
         "create table orders (Id, Note as (hex(zeroblob(20000000))))",

@@ -33,7 +33,7 @@ from casebook.readers.count import NEARLY_WHOLE, JsonCounter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import SOURCES, Workshop
-from workbench import PROJECT, SHARED_RAW
+from workbench import FIGURES, PROJECT, PUBLIC_RAW
 
 REQUIRED = {"config": {"meta": {"required": True}}}
 LITERAL = {"config": {"meta": {"required": True, "decode": "python_literal"}}}
@@ -733,30 +733,31 @@ def test_a_number_of_too_many_digits_is_never_rounded(
     assert found.fetchone() == (price, floor)
 
 
-# --- The real files themselves
+# --- The public files themselves
 
 
+EVENTS = "storefront/product_events/MobileWeb/productEvent_20160201.json.gz"
+STORE, SHOP = FIGURES["music_store"]["rows"], FIGURES["storefront"]
 REAL = {
-    "movies/movies_metadata/movies_metadata.csv": ("delimited", 2996),
-    "storefront/orders/orders.csv": ("delimited", 4000),
-    "storefront/product_events/MobileWeb/productEvent_20160201.json.gz": ("json_array", 47633),
-    "music_store/orders/orders.csv": ("delimited", 2240),
-    "music_store/chinook.db#tracks": ("sqlite", 3503),
-    "music_store/chinook.db#artists": ("sqlite", 275),
+    "movies/movies_metadata/movies_metadata.csv": ("delimited", FIGURES["movies"]["records"]),
+    "storefront/orders/orders.csv": ("delimited", SHOP["orders"]),
+    EVENTS: ("json_array", SHOP["views"]),
+    "music_store/orders/orders.csv": ("delimited", STORE["orders"]),
+    "music_store/chinook.db#tracks": ("sqlite", STORE["tracks"]),
+    "music_store/chinook.db#artists": ("sqlite", STORE["artists"]),
 }
 
 
-@pytest.mark.skipif(not SHARED_RAW.is_dir(), reason="the real files are not beside the project")
-def test_the_real_files_land_record_for_record(tmp_path: Path) -> None:
+def test_the_public_files_land_record_for_record(tmp_path: Path) -> None:
     cases = Cases(tmp_path)
-    settings = replace(cases.settings, raw=SHARED_RAW)
+    settings = replace(cases.settings, raw=PUBLIC_RAW)
     report = load(settings)
     assert report.refused == []
     assert {e.source_file: (e.format, e.landed) for e in cases.lake.entries()} == REAL
     assert all(e.quarantined == 0 for e in cases.lake.entries())
 
     movies = next(iter(REAL))
-    with (SHARED_RAW / movies).open(encoding="utf-8", newline="") as file:
+    with (PUBLIC_RAW / movies).open(encoding="utf-8", newline="") as file:
         expected = list(csv.DictReader(file))
     plain = ("id", "title", "overview", "budget", "popularity", "release_date")
     for (_, *values), row in zip(cases.rows(movies, *plain), expected, strict=True):
@@ -767,7 +768,7 @@ def test_the_real_files_land_record_for_record(tmp_path: Path) -> None:
             ast.literal_eval(row[name]) for name in lists
         ]
 
-    with closing(sqlite3.connect(SHARED_RAW / "music_store" / "chinook.db")) as database:
+    with closing(sqlite3.connect(PUBLIC_RAW / "music_store" / "chinook.db")) as database:
         wanted = ("TrackId", "Name", "Composer", "Milliseconds")
         rows = database.execute(f"select {', '.join(wanted)} from tracks order by rowid").fetchall()
     texts = [tuple(None if value is None else str(value) for value in row) for row in rows]

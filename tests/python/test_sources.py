@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+
+import duckdb
 import pytest
 from casebook.errors import CasebookError
 from casebook.sources import Column, Table, read_sources
@@ -90,3 +94,44 @@ def test_what_is_wrong_is_named_with_the_file_and_the_fix(
         declared(shop, meta)
     for word in ("_shop__sources.yml", "shop", "orders", wrong, "Fix: "):
         assert word in str(raised.value)
+
+
+NESTED = "sources: [{{name: shop, tables: [{{name: orders, columns: {}}}]}}]"
+
+
+@pytest.mark.parametrize(
+    ("yaml", "says"),
+    [
+        ("[1, 2]", "not as dbt has sources declared"),
+        ("sources: 5", "not as dbt has sources declared"),
+        ("sources: [{name: shop, tables: 5}]", "not as dbt has sources declared"),
+        (NESTED.format("[null]"), "not as dbt has sources declared"),
+        (NESTED.format("[{name: x, config: [1]}]"), "not as dbt has sources declared"),
+        ("a: &a [x]\nb: &b [*a, *a]\n" + NESTED.format("*b"), "not as dbt has sources declared"),
+        ("sources: " + "[" * 5000, "not valid YAML"),
+        ("sources: !!python/object/apply:os.system [exit]", "not valid YAML"),
+        ("sources: [{name: ../.., tables: [{name: x, columns: [{name: x}]}]}]", "source: ../.."),
+        (NESTED.format("[{name: x}]").replace("orders", "../x"), "name: ../x"),
+    ],
+)
+def test_hostile_yaml_is_one_clear_error(shop: Workshop, yaml: str, says: str) -> None:
+    shop.declare(yaml)
+    with pytest.raises(CasebookError, match=re.escape(says)) as raised:
+        read_sources(shop.root)
+    assert "_shop__sources.yml" in str(raised.value)
+
+
+def test_what_looks_like_jinja_or_sql_is_only_a_name(shop: Workshop) -> None:
+    names = ["{{ env_var('HOME') }}", "Id' from t; drop table t; --", '"', "\x1b[2J"]
+    shop.declare(NESTED.format(json.dumps([{"name": name} for name in names])))
+    shop.write("a.jsonl", json.dumps(dict.fromkeys(names, "1")))
+    shop.write("b.csv", "\"{{ env_var('HOME') }}\"\n7\n")
+    assert shop.load().exit_status == 0
+    landed = [
+        str(shop.settings.lake / shop.entry(name).landed_file) for name in ("a.jsonl", "b.csv")
+    ]
+    columns = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+    assert duckdb.sql(f"select {columns} from read_parquet({landed})").fetchall() == [
+        ("1", "1", "1", "1"),
+        ("7", None, None, None),
+    ]

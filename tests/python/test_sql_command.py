@@ -21,7 +21,8 @@ def test_an_analysis_answers_by_its_name(built_marts):
 
 
 def test_a_query_is_printed_or_written_in_each_format(built_marts, tmp_path):
-    query = f"select year, vote_count {TOP}"
+    # What a spreadsheet would take for a formula is written as it is, too.
+    query = f"""select year, vote_count, '=HYPERLINK("x", "y")' as link {TOP}"""
     expected = built_marts.query(query)
     lines = built_marts.casebook("sql", query, "--format", "json").stdout.splitlines()
     assert [tuple(json.loads(line).values()) for line in lines] == expected

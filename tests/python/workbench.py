@@ -18,7 +18,13 @@ from typing import Any
 import duckdb
 
 PROJECT = Path(__file__).parents[2]
+DATA = PROJECT / "tests" / "data"
+# The public files that the specification gives figures of, where they are beside the project; else,
+# or where EXTRACT_ONLY is set, a small extract in their form.
 SHARED_RAW = PROJECT.parent / "shared" / "data" / "raw"
+IS_WHOLE = SHARED_RAW.is_dir() and "EXTRACT_ONLY" not in os.environ
+PUBLIC_RAW = SHARED_RAW if IS_WHOLE else DATA / "raw"
+FIGURES = json.loads((DATA / "figures.json").read_text())["whole" if IS_WHOLE else "extract"]
 
 PARTS = (
     *("analyses", "docs", "macros", "models", "seeds", "tests", "dbt_project.yml", "profiles.yml"),
@@ -140,6 +146,7 @@ def copy_project(to: Path, *cases: str) -> Path:
         path
         for part in ("tests", "analyses", "models/metrics")
         for path in (to / part).rglob("*.*")
+        if path.suffix in (".sql", ".yml")
     ]
     for path in readers:
         if path.exists() and not set(REF.findall(path.read_text())) <= known:

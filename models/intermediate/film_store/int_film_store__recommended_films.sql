@@ -32,7 +32,7 @@ set_apart as (
         customer_id,
         cast(power(2, place - 1) as integer) as rater_bit
     from ordered
-    where place <= {{ var('customers_set_apart') }}
+    where place <= {{ number_var('customers_set_apart', 0) }}
 ),
 
 rated as (

@@ -52,7 +52,7 @@ typed as (
         *,
         coalesce(event_type = 'custom_event' and event_name = 'product', false) as is_product_view,
         {{ floor_integer('timestamp_unixtime_ms') }}
-        + {{ var('storefront_utc_offset_hours') }} * 3600000 as local_ms
+        + {{ number_var('storefront_utc_offset_hours', -24) }} * 3600000 as local_ms
     from fields
 ),
 

@@ -5,7 +5,7 @@
     post_hook="{{ keep_order(false) }}",
 ) }}
 
-{%- set most = recommendations_per_user() %}
+{%- set most = number_var('recommendations_per_user', 1) %}
 
 with
 

@@ -38,7 +38,7 @@ rated as (
         'product_views',
         'purchases',
         "date_trunc('day', happened_at)",
-        var('ctr_interval_minutes')
+        number_var('ctr_interval_minutes', 1)
     ) }}
 )
 

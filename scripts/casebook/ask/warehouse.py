@@ -101,6 +101,15 @@ def rejects(
     ).fetchall()
 
 
+def older_audit(connection: duckdb.DuckDBPyConnection) -> int | None:
+    """The number of the build that `rejects` is of, where builds of some marts came after it."""
+    ((number,),) = connection.execute(
+        "select max(build_number) from audit.rejected_rows"
+        " where build_number < (select max(build_number) from audit.builds)"
+    ).fetchall()
+    return number if number else None
+
+
 def rejected_records(
     connection: duckdb.DuckDBPyConnection, table: str | None = None, file: str | None = None
 ) -> Iterator[tuple[str, int, int | None, str, str, str]]:

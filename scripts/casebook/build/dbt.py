@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -145,8 +146,6 @@ def run_dbt(
         noise: how lines begin that say nothing, and are no events of dbt's.
     """
     watcher = watcher or Watcher()
-    results = target / "run_results.json"
-    results.unlink(missing_ok=True)
     variables = {
         **os.environ,
         **settings.environment,
@@ -157,25 +156,31 @@ def run_dbt(
     flags = ["--log-format", "json", "--log-format-file", "text", "--no-use-colors"]
     flags += [] if watcher.verbose else ["--log-level-file", "info"]
     code = START.format(parent=os.getpid(), first=first)
-    # In a group of its own: Ctrl-C reaches this program alone, which ends the group.
-    with subprocess.Popen(
-        [sys.executable, "-c", code, *flags, *arguments],
-        cwd=settings.project,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        try:
-            errors = _follow(process, watcher, noise)
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
-    if not results.exists():
-        return DbtRun(process.returncode, errors=errors)
-    found = json.loads(results.read_bytes())["results"]
+    target.mkdir(parents=True, exist_ok=True)
+    # Another run, for another warehouse of the project, would write over its results.
+    with (target / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        results = target / "run_results.json"
+        results.unlink(missing_ok=True)
+        # In a group of its own: Ctrl-C reaches this program alone, which ends the group.
+        with subprocess.Popen(
+            [sys.executable, "-c", code, *flags, *arguments],
+            cwd=settings.project,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process:
+            try:
+                errors = _follow(process, watcher, noise)
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise
+        if not results.exists():
+            return DbtRun(process.returncode, errors=errors)
+        found = json.loads(results.read_bytes())["results"]
     failures = tuple(_problem(one) for one in found if one["status"] in FAILED)
     warnings = tuple(_problem(one) for one in found if one["status"] == "warn")
     return DbtRun(process.returncode, len(found), failures, warnings, errors)

@@ -134,7 +134,7 @@ def _run(
         environment={"CASEBOOK_WAREHOUSE": str(candidate)},
         watcher=watcher,
     )
-    for message in (one.message for one in run.failures):
+    for message in (*(one.message for one in run.failures), *run.errors):
         if NO_ROOM.search(message):
             raise OSError(message)
         if f'bytes from file "{candidate}"' in message or "Corrupt database file" in message:

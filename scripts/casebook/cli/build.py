@@ -163,7 +163,13 @@ def _build_on_spark(settings: Settings, options: list[str], verbose: bool, quiet
 
 
 def _print_summary(settings: Settings) -> None:
-    from casebook.ask.warehouse import has_table, open_warehouse, rejects, rows_per_mart
+    from casebook.ask.warehouse import (
+        has_table,
+        older_audit,
+        open_warehouse,
+        rejects,
+        rows_per_mart,
+    )
     from casebook.build.summary import summaries
 
     with open_warehouse(settings.warehouse) as connection:
@@ -172,6 +178,7 @@ def _print_summary(settings: Settings) -> None:
         found = list(summaries(connection, marts)) if declared else []
         audited = {"audit.rejected_rows", "audit.loaded_files"} <= marts.keys()
         rejected = rejects(connection) if audited else []
+        older = older_audit(connection) if rejected else None
     out.print(f"\n[bold green]published[/] {settings.warehouse}")
     # A case that nothing was delivered for has no rows at all.
     delivered = {name.split(".")[0] for name, rows in marts.items() if rows}
@@ -187,7 +194,8 @@ def _print_summary(settings: Settings) -> None:
         reasons = Counter[tuple[str, str]]()
         for _, stage, reason, number, *_ in rejected:
             reasons[stage, reason] += number
-        out.print(f"\n[bold]{total:,} records were quarantined or rejected[/], most often:")
+        as_of = f" as of build {older}" if older else ""
+        out.print(f"\n[bold]{total:,} records were quarantined or rejected[/]{as_of}, most often:")
         print_rows(
             ["stage", "reason", "records"],
             [(*reason, digits(number)) for reason, number in reasons.most_common(REASONS_SHOWN)],

@@ -49,7 +49,7 @@ def rejects(
     warehouse: Warehouse = None,
 ) -> None:
     """Show what was quarantined or rejected, by file and reason."""
-    from casebook.ask.warehouse import open_warehouse, rejected_records
+    from casebook.ask.warehouse import older_audit, open_warehouse, rejected_records
     from casebook.ask.warehouse import rejects as count_rejects
     from casebook.load.original import count_quarantine, in_quarantine
 
@@ -67,6 +67,8 @@ def rejects(
             _print_rejects(count_quarantine(folder, names, file))
         return
     with open_warehouse(settings.warehouse) as connection:
+        if number := older_audit(connection):
+            err.print(f"these are as of build {number}; some marts were built again after it")
         if text:
             _print_records(rejected_records(connection, table, file))
         else:
@@ -153,7 +155,7 @@ def load_tables(
                 settings, tables, verify=verify, allow_shrink=allow_shrink, progress=progress
             )
     for result in report.refused:
-        print_error("refused", escaped(f"{result.entry.source_file}: {result.entry.refusal}"))
+        print_error("refused", f"{result.entry.source_file}: {result.entry.refusal}")
     if not quiet:
         _print_load(report)
     return report.exit_status
@@ -171,7 +173,7 @@ def _print_load(report: LoadReport) -> None:
     lines += [f"not declared by any source: {name}" for name in report.undeclared]
     lines += [f"gone, but kept in the lake: {entry.source_file}" for entry in report.gone]
     for line in lines:
-        out.print(escaped(line), markup=False)
+        out.print(line, markup=False)
     if not report.counts:
         out.print("nothing to load: no declared table has files")
         return
@@ -202,9 +204,9 @@ def _print_replay(report: ReplayReport) -> None:
 def _print_records(records: Iterable[tuple[str, int, int | None, str, str, str]]) -> None:
     for file, record, line, stage, reasons, raw_text in records:
         place = f"record {record}" + (f", line {line}" if line else "")
-        heading = escaped(f"{file}: {place}: {stage}: {reasons}")
+        heading = f"{file}: {place}: {stage}: {reasons}"
         out.print(heading, markup=False, style="bold")
-        out.print(f"    {escaped(raw_text)}", markup=False)
+        out.print(f"    {raw_text}", markup=False)
 
 
 def _print_rejects(rows: Sequence[tuple[str, str, str, int, float | None, str]]) -> None:

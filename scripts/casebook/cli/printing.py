@@ -13,13 +13,24 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
+from casebook.files import escaped
+
 if TYPE_CHECKING:
     from casebook.build.dbt import Problem
     from casebook.settings import Settings
 
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+class Printer(Console):
+    """A console on which text without markup, which may be anybody's, commands no terminal."""
+
+    def print(self, *objects: object, **options: Any) -> None:  # noqa: ANN401
+        if options.get("markup") is False:
+            objects = tuple(escaped(str(one)) for one in objects)
+        super().print(*objects, **options)
+
+
+out = Printer(highlight=False, soft_wrap=True)
+err = Printer(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_rows(columns: list[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -33,7 +44,7 @@ def print_rows(columns: list[str], rows: Iterable[Sequence[Any]]) -> None:
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
-        grid.add_row(*(escape(str(value)) for value in row))
+        grid.add_row(*(escape(escaped(str(value))) for value in row))
     out.print(grid)
 
 
@@ -50,7 +61,7 @@ def print_places(settings: Settings, quiet: bool) -> None:
 
 def print_error(heading: str, text: str, style: str = "red") -> None:
     """A line on stderr whose first words tell what kind it is."""
-    err.print(Text.assemble((heading, style), " ", text))
+    err.print(Text.assemble((heading, style), " ", escaped(text)))
 
 
 def print_warnings(warnings: Iterable[Problem]) -> None:
