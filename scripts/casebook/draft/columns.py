@@ -124,7 +124,7 @@ def _guess(
         remarks.append(f"at most {places} decimals were seen")
         size = (18 if seen.digits + places <= 16 else 38, places)
     is_literal = kind is JSON and bool(remark)
-    if kind is not TEXT and not is_literal:
+    if kind in CASTS and not is_literal:
         fitting = f"select count({casts.cast(kind, column, size)}) from head"
         if misfits := seen.present - (connection.execute(fitting).fetchone() or (0,))[0]:
             note = f" ({seen.blank} blank)" if seen.blank else ""
