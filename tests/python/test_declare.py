@@ -445,7 +445,7 @@ def test_the_folders_must_say_which_table_it_is(tiny: Settings, tmp_path: Path) 
     outside.write_bytes(lines({"a": 1}))
     with pytest.raises(CasebookError, match=r"--table SOURCE\.TABLE"):
         declare(tiny, str(outside))
-    assert declare(tiny, str(outside), "library.loans").table == "library.loans"
+    assert declare(tiny, str(outside), "library.loans").full_name == "library.loans"
     with pytest.raises(CasebookError, match="no name for a table"):
         declare(tiny, str(outside), "Library")
     shouted = tiny.raw / "Library" / "loans" / "a.jsonl"
