@@ -136,8 +136,10 @@ scratch = CASEBOOK_RAW=sample CASEBOOK_LAKE=target/$(1)/lake \
 
 bouncer = @COLUMNS=160 .venv/bin/dbt-bouncer run --show-all-failures --only $(1)
 
-.PHONY: lint
-lint: .venv/.dev ## ruff, mypy, import-linter, sqlfluff and dbt-bouncer
+.PHONY: lint lint-python lint-sql lint-dbt
+lint: lint-python lint-sql lint-dbt ## ruff, mypy, import-linter, sqlfluff and dbt-bouncer
+
+lint-python: .venv/.dev
 	@echo "== ruff"
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -149,26 +151,32 @@ lint: .venv/.dev ## ruff, mypy, import-linter, sqlfluff and dbt-bouncer
 	@mkdir -p target
 	@.venv/bin/typer casebook.cli.main utils docs --name casebook --output target/cli.md > /dev/null
 	@diff -u docs/cli.md target/cli.md || { echo "Fix: make docs-cli" >&2; exit 1; }
+
+lint-sql: .venv/.dev
 	@echo "== sqlfluff"
-	@rm -rf target/lint && mkdir -p target/lint
-	@$(call scratch,lint) .venv/bin/sqlfluff lint $(wildcard models tests analyses)
+	@rm -rf target/sqlfluff && mkdir -p target/sqlfluff
+	@$(call scratch,sqlfluff) .venv/bin/sqlfluff lint $(wildcard models tests analyses)
+
+lint-dbt: .venv/.dev
 	@echo "== dbt-bouncer"
+	@rm -rf target/lint && mkdir -p target/lint/lake
 	@$(call scratch,lint) .venv/bin/dbt --quiet parse
 	$(call bouncer,manifest_checks)
 
+# Two at a time; pytest then has both cores to itself.
 .PHONY: test
 test: .venv/.dev ## every check; works in a fresh clone
-	@$(MAKE) --no-print-directory -j 2 lint environments
+	@$(MAKE) --no-print-directory -j 2 environments lint empty
+	@echo "== pytest"
+	@PATH="$$(pwd)/.venv/bin:$$PATH" .venv/bin/python -m pytest --numprocesses auto --dist worksteal
+
+# Every model, unit test and data test, and what they are made of. Of the sample pytest builds them.
+.PHONY: empty
+empty: lint-dbt
 	@echo "== dbt build --empty"
-	@rm -rf target/lint/warehouse.db && mkdir -p target/lint/lake
 	@$(call scratch,lint) .venv/bin/dbt --quiet build --empty
 	@$(call scratch,lint) .venv/bin/dbt --quiet docs generate
 	$(call bouncer,catalog_checks)
-	@echo "== casebook build of the sample"
-	@rm -rf target/test && mkdir -p target/test
-	@$(call scratch,test) .venv/bin/casebook build --unit-tests
-	@echo "== pytest"
-	@PATH="$$(pwd)/.venv/bin:$$PATH" .venv/bin/python -m pytest --numprocesses auto --dist worksteal
 
 # What cannot be had here is left out, and the tests that need it say so.
 .PHONY: environments

@@ -1,7 +1,7 @@
--- BLOG-3 and the other rules of what a text is: each cast takes these texts for these values, and
--- what has no value here for none, whatever the engine's own cast takes.
+-- What a text is: each cast takes these texts for these values, and what has no value here for none,
+-- whatever the engine's own cast takes.
 
-{{ config(meta={'rules': ['BLOG-3']}) }}
+{{ config(meta={'rules': ['BLOG-3', 'MOVIES-3']}) }}
 
 with
 
@@ -44,6 +44,11 @@ decimals (text, expected) as (
     ('NaN', null), ('.', null), ('', null)
 ),
 
+wholes (text, expected) as (
+    values
+    ('70', 70), ('7.00', 7), ('.0', 0), ('7.', 7), ('7e1', 70), ('7.5', null), ('.5', null)
+),
+
 dates (text, expected) as (
     values
     ('2024-02-29', date '2024-02-29'), ('2022-02-29', null), ('20220102', null),
@@ -79,6 +84,12 @@ select
     text
 from decimals
 where {{ cast_decimal('text') }} is distinct from expected
+union all
+select
+    'decimal without a fraction' as type,
+    text
+from wholes
+where {{ cast_decimal('text', 18, 0) }} is distinct from expected
 union all
 select
     'date' as type,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from clone import built_clone as built_clone
 from marts import build_marts
 from services import postgres as postgres
 from shop import Shop, build_shop, random_shop
-from workbench import Workbench, project_with
+from workbench import UNTESTED, Workbench, vote, workbench_of
 
 # Tests choose their folders themselves; what the shell says of yours must not reach them.
 for name in list(os.environ):
@@ -34,6 +36,11 @@ PARTS = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spark's first: one worker takes them, and nothing long is left for the end of the run."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_spark"))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what each part took, added up over the workers."""
     seconds: Counter[str] = Counter()
@@ -46,18 +53,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{part}: {took:.0f} s of tests")
 
 
-@pytest.fixture(scope="session")
-def blog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where every test's own workbench is: dbt parses a project anew in another folder."""
-    return tmp_path_factory.mktemp("blog")
+@pytest.fixture
+def bench(request: pytest.FixtureRequest) -> Iterator[Workbench]:
+    """An empty workbench with the cases that the module names, or the blog's."""
+    with workbench_of(*getattr(request.module, "CASES", ("blog",))) as bench:
+        yield bench
 
 
 @pytest.fixture
-def bench(blog_folder: Path) -> Workbench:
-    """An empty workbench with the blog's case."""
-    bench = Workbench(blog_folder, project_with("blog"))
-    bench.clear()
+def built(bench: Workbench) -> Workbench:
+    """That workbench with the votes 1 and 2 loaded and built: once, and put back after that."""
+    kept = bench.root.with_name(f"{bench.root.name}_built")
+    if kept.exists():
+        shutil.copytree(kept, bench.root, dirs_exist_ok=True)
+    else:
+        bench.write("a.jsonl", [vote(1), vote(2)])
+        bench.casebook("build", *UNTESTED)
+        shutil.copytree(bench.root, kept, ignore=shutil.ignore_patterns("target", "logs"))
     return bench
+
+
+@pytest.fixture
+def own_project() -> Iterator[Workbench]:
+    """An empty workbench with a copy of the blog's project, to be changed."""
+    with workbench_of("blog", own=True) as bench:
+        yield bench
 
 
 @pytest.fixture(scope="session")

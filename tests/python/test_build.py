@@ -10,18 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import duckdb
-import pytest
 from casebook.build.publish import held
-from workbench import Workbench, copy_project, vote
-
-
-@pytest.fixture
-def own_project(tmp_path: Path) -> Workbench:
-    """A workbench with a copy of the dbt project, to be changed."""
-    return Workbench(tmp_path, copy_project(tmp_path / "project", "blog"))
+from workbench import UNTESTED, Workbench, vote
 
 
 def break_the_accounting(bench: Workbench) -> None:
@@ -32,15 +24,13 @@ def break_the_accounting(bench: Workbench) -> None:
     entry.write_text(json.dumps(content))
 
 
-def test_a_build_whose_test_fails_leaves_the_warehouse_byte_for_byte(bench: Workbench) -> None:
-    bench.write("a.jsonl", [vote(1), vote(2)])
-    bench.casebook("build")
-    before = bench.warehouse.read_bytes()
-    break_the_accounting(bench)
-    failed = bench.casebook("build", status=1)
-    assert bench.warehouse.read_bytes() == before
+def test_a_build_whose_test_fails_leaves_the_warehouse_byte_for_byte(built: Workbench) -> None:
+    before = built.warehouse.read_bytes()
+    break_the_accounting(built)
+    failed = built.casebook("build", status=1)
+    assert built.warehouse.read_bytes() == before
     assert "row_accounting_records_are_landed_or_quarantined" in failed.stderr
-    candidate = bench.root / "warehouse_candidate.db"
+    candidate = built.root / "warehouse_candidate.db"
     assert str(candidate) in failed.stderr
     name = "row_accounting_records_are_landed_or_quarantined"
     assert f"failed: test {name} (1 row)\n    select * from audit.{name}\n" in failed.stderr
@@ -65,14 +55,12 @@ def test_the_next_good_build_is_published_and_leaves_nothing_behind(bench: Workb
     ) == [(6,)]
 
 
-def test_a_reader_and_a_build_do_not_disturb_each_other(bench: Workbench) -> None:
-    bench.write("a.jsonl", [vote(1)])
-    bench.casebook("build")
-    with duckdb.connect(str(bench.warehouse), read_only=True) as reader:
-        bench.write("b.jsonl", [vote(2)])
-        bench.casebook("build")
-        assert reader.execute("select count(*) from blog_analysis.votes").fetchall() == [(1,)]
-    assert bench.query("select count(*) from blog_analysis.votes") == [(2,)]
+def test_a_reader_and_a_build_do_not_disturb_each_other(built: Workbench) -> None:
+    with duckdb.connect(str(built.warehouse), read_only=True) as reader:
+        built.write("b.jsonl", [vote(3)])
+        built.casebook("build", *UNTESTED)
+        assert reader.execute("select count(*) from blog_analysis.votes").fetchall() == [(2,)]
+    assert built.query("select count(*) from blog_analysis.votes") == [(3,)]
 
 
 def test_a_second_build_of_the_same_warehouse_says_that_one_is_running(bench: Workbench) -> None:
@@ -89,7 +77,7 @@ def test_a_second_build_of_the_same_warehouse_says_that_one_is_running(bench: Wo
 def test_a_refused_file_does_not_keep_the_others_from_being_published(bench: Workbench) -> None:
     bench.write("good.jsonl", [vote(1)])
     bench.write("bad.jsonl.gz", b"\x1f\x8b\x08 and no more")
-    published = bench.casebook("build", status=3)
+    published = bench.casebook("build", *UNTESTED, status=3)
     assert "refused" in published.stderr
     assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
     ((state, landed_file, refusal),) = bench.query(
@@ -110,7 +98,7 @@ def test_a_bare_dbt_build_works_after_a_load_and_stops_before_one(bench: Workben
     assert bench.query("select duplicate, rejected, kept from audit.row_accounting") == [(1, 1, 1)]
     bench.write("b.jsonl", [vote(1, PostId="7")])
     bench.casebook("load")
-    bench.dbt("build")
+    bench.dbt("build", "--exclude-resource-type", "unit_test")
     assert bench.query("select vote_id, post_id from blog_analysis.votes") == [(1, 7)]
     assert bench.query("select count(*), sum(tests_failed) from audit.builds") == [(2, 0)]
     with duckdb.connect(str(bench.warehouse), read_only=True):
@@ -125,7 +113,7 @@ def test_a_bare_dbt_build_finds_the_default_folders(own_project: Workbench) -> N
     bench.defaults = True
     bench.write("a.jsonl", [vote(1)])
     bench.casebook("load")
-    bench.dbt("build", "--exclude-resource-type", "unit_test")
+    bench.dbt("build", *UNTESTED)
     assert bench.query("select count(*) from raw_blog.votes") == [(1,)]
     assert bench.query("select distinct lake from raw_lake.built") == [(str(bench.lake),)]
 
@@ -145,9 +133,9 @@ def test_what_a_model_depends_on_changes_and_it_is_refreshed_in_full(
     own_project: Workbench,
 ) -> None:
     bench = own_project
-    project = bench.project
+    project, of_votes = bench.project, ("--select", "+votes", *UNTESTED)
     bench.write("a.jsonl", [vote(1), vote(2, VoteTypeId="3")])
-    bench.casebook("build")
+    bench.casebook("build", *of_votes)
     # Rows that only a full refresh would write again.
     with duckdb.connect(str(bench.warehouse)) as connection:
         connection.execute("update blog_analysis.votes set post_id = 0")
@@ -157,7 +145,7 @@ def test_what_a_model_depends_on_changes_and_it_is_refreshed_in_full(
         path.write_text(change(path.read_text()))
 
     def refreshed() -> set[str]:
-        shown = bench.casebook("build", "--exclude-resource-type", "test").stderr
+        shown = bench.casebook("build", *of_votes).stderr
         return set(re.findall(r"full refresh of (\w+): its SQL", shown))
 
     every = {"int_blog__vote_records", "int_blog__votes_superseded", "votes"}
@@ -193,32 +181,28 @@ def test_what_a_model_depends_on_changes_and_it_is_refreshed_in_full(
     assert refreshed() == set()
 
 
-def test_a_build_over_another_lake_is_a_full_refresh(bench: Workbench) -> None:
-    bench.write("a.jsonl", [vote(1)])
-    bench.casebook("build")
-    bench.raw, bench.lake = bench.root / "raw2", bench.root / "lake2"
-    bench.write("a.jsonl", [vote(5)])
-    shown = bench.casebook("build").stderr
-    assert f"full refresh of votes: it was built over another lake, {bench.root / 'lake'}" in shown
-    assert bench.query("select vote_id from blog_analysis.votes") == [(5,)]
+def test_a_build_over_another_lake_is_a_full_refresh(built: Workbench) -> None:
+    built.raw, built.lake = built.root / "raw2", built.root / "lake2"
+    built.write("a.jsonl", [vote(5)])
+    shown = built.casebook("build", *UNTESTED).stderr
+    assert f"full refresh of votes: it was built over another lake, {built.root / 'lake'}" in shown
+    assert built.query("select vote_id from blog_analysis.votes") == [(5,)]
 
 
-def test_a_build_reads_what_was_pinned_and_leaves_the_rest_to_the_next(bench: Workbench) -> None:
-    bench.write("a.jsonl", [vote(1)])
-    bench.casebook("build")
-    bench.write("b.jsonl", [vote(2)])
-    bench.casebook("load")
-    assert bench.query("select count(*) from raw_blog.votes") == [(1,)]
-    bench.casebook("outliers")
-    assert bench.query("select count(*) from raw_blog.votes") == [(1,)]
-    assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
-    bench.casebook("build")
-    assert bench.query("select count(*) from raw_blog.votes") == [(2,)]
+def test_a_build_reads_what_was_pinned_and_leaves_the_rest_to_the_next(built: Workbench) -> None:
+    built.write("b.jsonl", [vote(3)])
+    built.casebook("load")
+    assert built.query("select count(*) from raw_blog.votes") == [(2,)]
+    built.casebook("outliers")
+    assert built.query("select count(*) from raw_blog.votes") == [(2,)]
+    assert built.query("select count(*) from blog_analysis.votes") == [(2,)]
+    built.casebook("build", *UNTESTED)
+    assert built.query("select count(*) from raw_blog.votes") == [(3,)]
 
 
 def test_an_incremental_build_tests_the_keys_that_it_touched(bench: Workbench) -> None:
     bench.write("a.jsonl", [vote(1), vote(2), vote(9, PostId="x")])
-    bench.casebook("build")
+    bench.casebook("build", *UNTESTED)
     with duckdb.connect(str(bench.warehouse)) as connection:
         connection.execute("insert into blog_analysis.votes from blog_analysis.votes")
     bench.write("b.jsonl", [vote(3)])
@@ -251,55 +235,51 @@ def test_the_build_writes_down_what_it_was(bench: Workbench) -> None:
     assert failed == 0
 
 
-def test_a_log_that_is_left_over_is_taken_in_once(bench: Workbench) -> None:
-    bench.write("a.jsonl", [vote(1), vote(2)])
-    bench.casebook("build")
+def test_a_log_that_is_left_over_is_taken_in_once(built: Workbench) -> None:
     # As a `dbt build` that was killed in its middle leaves it.
     code = (
-        f"import duckdb, os; connection = duckdb.connect({str(bench.warehouse)!r});"
+        f"import duckdb, os; connection = duckdb.connect({str(built.warehouse)!r});"
         " connection.execute('create table audit.left_over as select 1'); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code], check=False)
-    log = bench.root / "warehouse.db.wal"
+    log = built.root / "warehouse.db.wal"
     assert log.exists()
-    bench.write("b.jsonl", [vote(3)])
-    bench.casebook("build", "--exclude-resource-type", "test")
+    built.write("b.jsonl", [vote(3)])
+    built.casebook("build", *UNTESTED)
     assert not log.exists()
-    assert bench.query("select count(*) from blog_analysis.votes") == [(3,)]
-    assert bench.query("select count(*) from audit.left_over") == [(1,)]
+    assert built.query("select count(*) from blog_analysis.votes") == [(3,)]
+    assert built.query("select count(*) from audit.left_over") == [(1,)]
 
 
-def test_a_build_and_a_bare_dbt_build_exclude_each_other(bench: Workbench) -> None:
-    bench.write("a.jsonl", [vote(1)])
-    bench.casebook("build")
-    bench.write("b.jsonl", [vote(2)])
-    with held(bench.warehouse):
-        assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
-        refused = bench.dbt("run", "--select", "votes", status=2)
+def test_a_build_and_a_bare_dbt_build_exclude_each_other(built: Workbench) -> None:
+    built.write("b.jsonl", [vote(3)])
+    with held(built.warehouse):
+        assert built.query("select count(*) from blog_analysis.votes") == [(2,)]
+        refused = built.dbt("run", "--select", "votes", status=2)
         assert "Could not set lock" in refused.stdout + refused.stderr
-    writer = f"import duckdb; c = duckdb.connect({str(bench.warehouse)!r}); print(1); input()"
+    writer = f"import duckdb; c = duckdb.connect({str(built.warehouse)!r}); print(1); input()"
     with subprocess.Popen(
         [sys.executable, "-uc", writer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout.readline() == "1\n"
-        refused = bench.casebook("build", status=1)
+        refused = built.casebook("build", status=1)
         other.communicate("\n")
     assert "another program is writing this warehouse, such as `dbt build`" in refused.stderr
-    assert not list(bench.root.glob("*_candidate*"))
-    bench.warehouse.unlink()
-    with held(bench.warehouse):
-        refused = bench.dbt("run", "--select", "votes", status=2)
+    assert not list(built.root.glob("*_candidate*"))
+    built.warehouse.unlink()
+    with held(built.warehouse):
+        refused = built.dbt("run", "--select", "votes", status=2)
         assert "Could not set lock" in refused.stdout + refused.stderr
-    assert not bench.warehouse.exists()
+    assert not built.warehouse.exists()
 
 
 def test_a_warehouse_that_is_built_again_and_again_stays_small(bench: Workbench) -> None:
     bench.write("a.jsonl", [vote(number) for number in range(20_000)])
-    bench.casebook("build", "--exclude-resource-type", "test")
+    bench.casebook("build", *UNTESTED)
     fresh = bench.warehouse.stat().st_size
     before = bench.blog_marts()
     for _ in range(3):
-        bench.casebook("build", "--force", "--full-refresh", "--exclude-resource-type", "test")
+        bench.casebook("build", "--force", "--full-refresh", *UNTESTED)
         assert bench.warehouse.stat().st_size <= 1.3 * fresh
     after = bench.blog_marts()
     assert after == before
@@ -331,9 +311,9 @@ def test_a_build_of_the_same_is_left_out_with_its_warnings_and_status(bench: Wor
     bench.write("a.jsonl", [vote(1), vote(2, PostId="x")] * 30)
     first = bench.casebook("build", status=3)
     before = bench.warehouse.read_bytes()
-    started = os.times()
+    started, bench.starts_anew = os.times(), True
     again = bench.casebook("build", status=3)
-    spent = os.times()
+    spent, bench.starts_anew = os.times(), False
     assert bench.warehouse.read_bytes() == before
     assert "nothing has changed" in again.stdout
     assert [one for one in first.stderr.splitlines() if "warning" in one] == [
@@ -345,8 +325,18 @@ def test_a_build_of_the_same_is_left_out_with_its_warnings_and_status(bench: Wor
     bench.dbt("run", "--select", "votes")
     assert "published" in bench.casebook("build", status=3).stdout
     bench.write("b.jsonl", [vote(3)])
-    assert "published" in bench.casebook("build", status=3).stdout
+    narrow = bench.casebook("build", status=3)
+    assert "only what depends on blog.votes was built" in narrow.stdout
     assert bench.query("select count(*) from blog_analysis.votes") == [(2,)]
+    # As a whole build has it, with the warnings of tests that did not run.
+    marts, warned = bench.blog_marts(), re.findall("warning.*", narrow.stderr)
+    whole = bench.casebook("build", "--force", status=3)
+    assert "only what depends" not in whole.stdout
+    assert (bench.blog_marts(), re.findall("warning.*", whole.stderr)) == (marts, warned)
+    (bench.raw / "blog" / "votes" / "b.jsonl").write_bytes(b'{"Id": 3')
+    # What was built of some models only is built on as a whole.
+    bench.casebook("build", "--select", "votes", status=3)
+    assert "only what depends" not in bench.casebook("build", status=3).stdout
 
 
 def test_a_tidy_project_folder(bench: Workbench) -> None:
@@ -365,8 +355,8 @@ def test_a_tidy_project_folder(bench: Workbench) -> None:
 
 
 def test_an_empty_build_checks_the_sql_without_a_lake(bench: Workbench) -> None:
-    bench.dbt("build", "--empty")
+    bench.dbt("build", "--empty", "--exclude-resource-type", "unit_test")
     assert bench.query("select count(*) from raw_lake.built") == [(0,)]
     bench.write("a.jsonl", [vote(1)])
-    bench.casebook("build")
+    bench.casebook("build", *UNTESTED)
     assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]

@@ -15,7 +15,7 @@ from casebook.ask.trace import trace
 from casebook.errors import CasebookError
 from casebook.settings import find_settings
 from casebook.sources import read_sources
-from workbench import PROJECT, Workbench, copy_project, vote
+from workbench import PROJECT, UNTESTED, Workbench, copy_project, vote
 
 PACKAGE = PROJECT / "scripts" / "casebook"
 # The commands of three cases: nothing but their own lines names one.
@@ -137,11 +137,9 @@ def test_options_win_over_the_environment(bench: Workbench) -> None:
     ids=lambda command: command[0],
 )
 def test_a_lake_at_an_address_is_for_spark_alone(
-    bench: Workbench, command: tuple[str, ...]
+    built: Workbench, command: tuple[str, ...]
 ) -> None:
-    bench.write("a.jsonl", [vote(1)])
-    if command[0] in ("rejects", "trace"):
-        bench.casebook("build", "--quiet")
+    bench = built
     before = set(bench.root.rglob("*"))
     failed = bench.casebook(*command, "--lake", "s3a://bucket/lake/", status=1)
     assert failed.stdout == ""
@@ -191,7 +189,7 @@ def test_trace_shows_the_file_the_record_and_the_original_text(bench: Workbench)
     records = [vote(1), vote(2, UserId="7"), vote(3)]
     bench.write("lines.jsonl", b'\n{"Id": "1"\n' + json.dumps(records[1]).encode())
     bench.write("array.json", json.dumps([records[2], vote(4)], indent=2).encode())
-    bench.casebook("build")
+    bench.casebook("build", *UNTESTED)
     shown = bench.casebook("trace", "votes", "2").stdout
     assert "raw file         blog/votes/lines.jsonl" in shown
     assert "record           2" in shown
@@ -233,7 +231,7 @@ def test_a_name_that_two_marts_have_is_not_guessed_at() -> None:
 
 def test_rejects_counts_by_file_and_reason_and_shows_the_text(bench: Workbench) -> None:
     bench.write("a.jsonl", [vote(1), vote(2, PostId="@"), vote(3, PostId="@")])
-    bench.casebook("build", "-q")
+    bench.casebook("build", "-q", *UNTESTED)
     lines = bench.casebook("rejects").stdout.splitlines()
     assert lines[0] == "file,stage,reason,records,share,example"
     assert lines[1].startswith("blog/votes/a.jsonl,rejected,PostId: not_an_integer,2,66.7%,")

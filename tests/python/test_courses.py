@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from courses_model import Courses, read
-from workbench import Workbench, project_with
+from workbench import UNTESTED, Workbench, workbench_of
 
+CASES = ("courses",)
 OUTCOMES = ("rejected", "left_out", "duplicate", "superseded", "redelivered", "kept")
 COURSE = ("course_id", "title", "description", "programming_language")
 RATING = ("user_id", "course_id", "rating")
@@ -184,12 +185,12 @@ def check_marts(bench: Workbench, expected: Courses, scope: str, most: int) -> N
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+def built() -> Iterator[Workbench]:
     """A random world, built once for all tests that only read."""
-    bench = Workbench(tmp_path_factory.mktemp("world"), project_with("courses"))
-    World(1).deliver(bench.raw)
-    bench.casebook("build", "--quiet")
-    return bench
+    with workbench_of(*CASES) as bench:
+        World(1).deliver(bench.raw)
+        bench.casebook("build", "--quiet")
+        yield bench
 
 
 def test_all_courses_by_default(built: Workbench) -> None:
@@ -217,14 +218,14 @@ def test_all_courses_by_default(built: Workbench) -> None:
     )
 
 
-def test_one_language_and_late_files(tmp_path: Path) -> None:
+def test_one_language_and_late_files(bench: Workbench) -> None:
     """Another world, in one language, with another default; then late files, and all of them."""
-    bench = Workbench(tmp_path, project_with("courses"))
     world = World(2, courses=40, users=60)
     world.deliver(bench.raw)
     bench.casebook(
         "build",
         "--quiet",
+        *UNTESTED,
         "--vars",
         "{recommendation_scope: same_language, recommendations_per_user: 2,"
         " default_programming_language: Python}",
@@ -309,9 +310,10 @@ def test_who_has_no_such_recommendations_gets_none(built: Workbench, arguments: 
     ],
 )
 def test_a_wrong_var_is_a_clear_error_and_no_sql(
-    tmp_path: Path, case: str, var: str, value: object, expected: str
+    case: str, var: str, value: object, expected: str
 ) -> None:
-    bench = Workbench(tmp_path, project_with(case))
-    done = bench.dbt("--no-use-colors", "parse", "--vars", f"{{{var}: {value}}}", status=2)
+    with workbench_of(case) as bench:
+        parse = ("--no-use-colors", "parse", "--vars", f"{{{var}: {value}}}")
+        done = bench.dbt(*parse, status=2)
     assert f"the var {var} is " in done.stdout
     assert f"expected: {expected}" in done.stdout

@@ -195,7 +195,9 @@ def state(warehouse: Path) -> tuple[int, int, int]:
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
-    ground = Ground(Workbench(tmp_path_factory.mktemp("faults"), project_with("blog")))
+    ground = Ground(
+        Workbench(tmp_path_factory.mktemp("faults"), project_with("blog"), starts_anew=True)
+    )
     ground.deliver()
     ground.bench.run(*BUILD)
     ground.bench.run(*DBT_ALONE)

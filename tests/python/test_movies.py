@@ -8,13 +8,15 @@ import json
 import random
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import pytest
 from movies_model import Movies, cast_list, files_of, read, rows_of, value_of
-from workbench import FIGURES, PUBLIC_RAW, Workbench, project_with
+from workbench import FIGURES, PUBLIC_RAW, UNTESTED, Workbench, workbench_of
 
+CASES = ("movies",)
 OUTCOMES = ("rejected", "left_out", "duplicate", "superseded", "redelivered", "kept")
 FACTS = (
     *("release_year", "movie_count", "average_popularity", "total_budget", "total_revenue"),
@@ -27,12 +29,12 @@ FACTS = (
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+def real() -> Iterator[Workbench]:
     """The public file, built once for all tests that only read."""
-    bench = Workbench(tmp_path_factory.mktemp("real"), project_with("movies"))
-    shutil.copytree(PUBLIC_RAW / "movies", bench.raw / "movies")
-    bench.casebook("build")
-    return bench
+    with workbench_of(*CASES) as bench:
+        shutil.copytree(PUBLIC_RAW / "movies", bench.raw / "movies")
+        bench.casebook("build")
+        yield bench
 
 
 @pytest.fixture(scope="module")
@@ -261,9 +263,8 @@ def deliver(bench: Workbench, files: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def dirty(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+def dirty() -> Iterator[Workbench]:
     """Files of all kinds, those that sort first delivered last."""
-    bench = Workbench(tmp_path_factory.mktemp("dirty"), project_with("movies"))
     dirt = Dirt(19951030)
     whole = dirt.movies(range(1, 150))
     whole[50:50] = [{}]
@@ -279,11 +280,12 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
         "2017/a.csv": as_csv(whole[:10] + few[:10], tuple(reversed(COLUMNS))),
         "2018.csv": as_csv([], COLUMNS),
     }
-    for files in (later, sooner):
-        deliver(bench, files)
-        bench.casebook("build")
-        check_marts(bench, read(bench.raw))
-    return bench
+    with workbench_of(*CASES) as bench:
+        for files, options in ((later, UNTESTED), (sooner, ())):
+            deliver(bench, files)
+            bench.casebook("build", *options)
+            check_marts(bench, read(bench.raw))
+        yield bench
 
 
 def test_dirty_files_in_any_order_give_what_plain_python_gives(dirty: Workbench) -> None:

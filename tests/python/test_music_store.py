@@ -10,7 +10,7 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 from music_store_model import KEYS, TABLES, MusicStore, answers, marts, read
 from sample.write import write_sample
-from workbench import FIGURES, IS_WHOLE, PUBLIC_RAW, Workbench, project_with
+from workbench import FIGURES, IS_WHOLE, PUBLIC_RAW, Workbench, workbench_of
 
+CASES = ("music_store",)
 REAL, REAL_FIGURES = PUBLIC_RAW / "music_store", FIGURES["music_store"]
 OUTCOMES = ("quarantined", "rejected", "duplicate", "superseded", "redelivered", "kept")
 IN_ORDER = ("genre_track_lengths", "artist_playlists", "album_sales", "customer_spend")
@@ -75,12 +76,12 @@ def ask(bench: Workbench) -> dict[str, list[tuple]]:
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+def real() -> Iterator[Workbench]:
     """The public files, built once for all tests that only read."""
-    bench = Workbench(tmp_path_factory.mktemp("real"), project_with("music_store"))
-    shutil.copytree(REAL, bench.raw / "music_store")
-    bench.casebook("build")
-    return bench
+    with workbench_of(*CASES) as bench:
+        shutil.copytree(REAL, bench.raw / "music_store")
+        bench.casebook("build")
+        yield bench
 
 
 def test_the_seven_answers_are_those_of_sqlite(real: Workbench) -> None:
@@ -346,9 +347,10 @@ def unknown_references(store: MusicStore, expected: dict[str, list[tuple]]) -> d
     return {name: len(rows) for name, rows in found.items() if rows}
 
 
-def test_a_database_and_mixed_folders_give_what_plain_python_gives(tmp_path: Path) -> None:
+def test_a_database_and_mixed_folders_give_what_plain_python_gives(
+    bench: Workbench, tmp_path: Path
+) -> None:
     """With the real database where it is there, else with a generated one."""
-    bench = Workbench(tmp_path, project_with("music_store"))
     folder = bench.raw / "music_store"
     if IS_WHOLE:
         folder.mkdir(parents=True)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from workbench import Workbench, copy_project
+from workbench import UNTESTED, Workbench
 
 SALES = """
 sources:
@@ -23,11 +23,10 @@ sources:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Workbench:
+def shop(own_project: Workbench) -> Workbench:
     """A project that declares a table without a key, whose folders say region and year."""
-    bench = Workbench(tmp_path, copy_project(tmp_path / "project", "blog"))
-    declare(bench, SALES)
-    return bench
+    declare(own_project, SALES)
+    return own_project
 
 
 def declare(bench: Workbench, sources: str) -> None:
@@ -43,16 +42,12 @@ def deliver(bench: Workbench, name: str, *records: dict) -> Path:
     return path
 
 
-def build(bench: Workbench) -> None:
-    bench.casebook("build")
-
-
 SOLD = ({"item": "pen", "price": "2"}, {"item": "pen", "price": "2"})
 
 
 def test_folder_values_are_columns_of_the_raw_view(shop: Workbench) -> None:
     deliver(shop, "north & south/2024/deep/a.jsonl", {"item": "pen"})
-    build(shop)
+    shop.casebook("build", *UNTESTED)
     assert shop.query(
         "select item, _path_region, _path_year, _source_file, _source_record from raw_shop.sales"
     ) == [("pen", "north & south", "2024", "shop/sales/north & south/2024/deep/a.jsonl", 1)]
@@ -67,12 +62,12 @@ def test_a_file_in_too_few_folders_is_refused(shop: Workbench) -> None:
 
 def test_a_keyless_file_delivered_twice_counts_once(shop: Workbench) -> None:
     deliver(shop, "north/2024/b.jsonl", *SOLD)
-    build(shop)
+    shop.casebook("build", *UNTESTED)
     assert shop.query("select count(*) from raw_shop.sales") == [(2,)]
     deliver(shop, "north/2024/a.jsonl", *SOLD)
     deliver(shop, "north/2024/c/a.jsonl", *SOLD)
     deliver(shop, "south/2024/a.jsonl", *SOLD)
-    build(shop)
+    shop.casebook("build")
     assert shop.query(
         "select _source_file, count(*) from raw_shop.sales group by all order by all"
     ) == [("shop/sales/north/2024/a.jsonl", 2), ("shop/sales/south/2024/a.jsonl", 2)]
@@ -93,7 +88,7 @@ def test_files_of_a_table_with_a_key_are_never_redelivered(shop: Workbench) -> N
     declare(shop, SALES.replace("{path_values", "{key: [item], path_values"))
     deliver(shop, "north/2024/a.jsonl", *SOLD)
     deliver(shop, "north/2024/b.jsonl", *SOLD)
-    build(shop)
+    shop.casebook("build", *UNTESTED)
     assert shop.query("select count(*) from raw_shop.sales") == [(4,)]
     assert shop.query("select count(redelivery_of) from audit.loaded_files") == [(0,)]
 
@@ -103,11 +98,11 @@ def test_a_gone_file_keeps_its_records_under_a_newer_declaration(shop: Workbench
     shop.casebook("load")
     path.unlink()
     declare(shop, SALES + "          - name: tax\n")
-    build(shop)
+    shop.casebook("build", *UNTESTED)
     only_old = shop.query("select item, price, tax from raw_shop.sales")
     assert only_old == [("pen", "2", None)]
     deliver(shop, "north/2024/b.jsonl", {"tax": "3", "item": "ink", "price": "4"})
-    build(shop)
+    shop.casebook("build", *UNTESTED)
     assert shop.query("select item, price, tax, _path_year from raw_shop.sales order by item") == [
         ("ink", "4", "3", "2024"),
         ("pen", "2", None, "2024"),
@@ -131,7 +126,7 @@ NAMES = [
 def test_files_of_any_name_are_told_apart_and_named_exactly(shop: Workbench) -> None:
     for number, name in enumerate(NAMES):
         deliver(shop, f"north/2024/{name}", {"item": str(number)})
-    build(shop)
+    shop.casebook("build", *UNTESTED)
     assert sorted(shop.query("select _source_file, item, _source_record from raw_shop.sales")) == (
         sorted((f"shop/sales/north/2024/{name}", str(n), 1) for n, name in enumerate(NAMES))
     )
@@ -143,7 +138,7 @@ def test_a_declared_table_that_was_never_delivered_is_empty(shop: Workbench) -> 
     votes = shop.raw / "blog" / "votes"
     votes.mkdir(parents=True)
     (votes / "a.jsonl").write_text("")
-    build(shop)
+    shop.casebook("build")
     assert shop.query("select * from raw_shop.sales") == []
     described = shop.query("select column_name from (describe raw_shop.sales)")
     assert [name for (name,) in described] == [

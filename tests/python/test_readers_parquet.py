@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -267,6 +268,18 @@ def test_a_damaged_file_is_refused_and_others_load(shop: Workshop, damage: str) 
     assert "damaged or no Parquet file" in str(entry.refusal)
     assert "\n" not in str(entry.refusal) and str(shop.root) not in str(entry.refusal)
     assert shop.entry("b.jsonl").state == "new"
+
+
+def test_absurd_sizes_in_a_footer_take_no_memory(shop: Workshop) -> None:
+    path = deliver(shop, "select i as Id, 'x' || i as Note from range(9) t(i)")
+    content = path.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for place in range(footer, len(content) - 8, 5):
+        path.write_bytes(content[:place] + b"\xff\xff\xff\xff\x07" + content[place + 5 :])
+        (result,) = shop.load().files
+        assert result.entry.refusal or result.entry.landed == 9
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 300_000
 
 
 def test_what_is_wrong_with_the_lake_is_not_blamed_on_the_file(shop: Workshop) -> None:

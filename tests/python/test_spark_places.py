@@ -19,7 +19,7 @@ from casebook.build.spark import check_spark, spark_environment
 from casebook.errors import CasebookError
 from casebook.settings import find_settings
 from test_spark import QUICK, needs_spark
-from workbench import Workbench, copy_project, vote
+from workbench import UNTESTED, Workbench, copy_project, vote
 
 # Hadoop's own file system for tests of another: what is below s3a://bucket/data lies in a folder.
 MOUNTED = """\
@@ -65,7 +65,7 @@ MARTS = (
     "audit.row_accounting",
 )
 # Without dbt's tests, which other builds on Spark run: rows are compared here.
-BUILD = ("build", "--target", "spark", "--exclude-resource-type", "test")
+BUILD = ("build", "--target", "spark", *UNTESTED)
 # Names with all that a URI or a ledger's path writes otherwise.
 NAMES = ("plain.jsonl", "a+b c.jsonl", "100%25, é=1.jsonl", "_hidden & ünder#?.jsonl")
 
@@ -82,7 +82,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
         bench.write(name, lines + b"{broken\n")
     # Loaded first: from then on each build finds the same ledger, in which every file is unchanged.
     bench.casebook("load")
-    bench.casebook("build")
+    bench.casebook("build", *UNTESTED)
     return bench
 
 

@@ -8,17 +8,18 @@ import json
 import random
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from storefront_model import Storefront, read
-from workbench import FIGURES, PUBLIC_RAW, Workbench, project_with
+from workbench import FIGURES, PUBLIC_RAW, UNTESTED, Workbench, workbench_of
 
 START, END = datetime(2016, 1, 31), datetime(2016, 2, 3)
+CASES = ("storefront",)
 OUTCOMES = ("rejected", "left_out", "duplicate", "superseded", "redelivered", "kept")
 
 
@@ -26,12 +27,12 @@ OUTCOMES = ("rejected", "left_out", "duplicate", "superseded", "redelivered", "k
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+def real() -> Iterator[Workbench]:
     """The public files, built once for all tests that only read."""
-    bench = Workbench(tmp_path_factory.mktemp("real"), project_with("storefront"))
-    shutil.copytree(PUBLIC_RAW / "storefront", bench.raw / "storefront")
-    bench.casebook("build")
-    return bench
+    with workbench_of(*CASES) as bench:
+        shutil.copytree(PUBLIC_RAW / "storefront", bench.raw / "storefront")
+        bench.casebook("build")
+        yield bench
 
 
 @pytest.fixture(scope="module")
@@ -324,9 +325,8 @@ def check_marts(bench: Workbench, expected: Storefront, minutes: int = 60) -> No
     } == expected.outcomes
 
 
-def test_dirty_files_in_any_order_give_what_plain_python_gives(tmp_path: Path) -> None:
+def test_dirty_files_in_any_order_give_what_plain_python_gives(bench: Workbench) -> None:
     """Three incremental builds, then a full refresh with other vars, each against plain Python."""
-    bench = Workbench(tmp_path, project_with("storefront"))
     dirt = Dirt(20160201)
     views = "product_events/iOS"
     twice = dirt.messages(12)
@@ -367,7 +367,7 @@ def test_dirty_files_in_any_order_give_what_plain_python_gives(tmp_path: Path) -
         (third, [(datetime(2016, 2, 2, 11), "Android")]),
     ):
         deliver(bench, files)
-        shown = bench.casebook("build")
+        shown = bench.casebook("build", *(() if files is third else UNTESTED))
         assert "full refresh" not in shown.stderr
         assert bench.query(late_purchase) == purchase
         check_marts(bench, read(bench.raw))
@@ -415,11 +415,10 @@ def many_views(seed: int, messages: int) -> bytes:
     return "\n".join(lines).encode()
 
 
-def test_views_are_stored_in_the_order_of_time(tmp_path: Path) -> None:
+def test_views_are_stored_in_the_order_of_time(bench: Workbench) -> None:
     """So that a range reads its own part of the table only, after a full and an added build."""
-    bench = Workbench(tmp_path, project_with("storefront"))
     deliver(bench, {"product_events/iOS/a.jsonl": many_views(1, 20_000)})
-    select = ["--select", "+product_views", "--exclude-resource-type", "test"]
+    select = ["--select", "+product_views", *UNTESTED]
     bench.casebook("build", *select)
     assert_stored_in_order(bench, 0, 400_000)
     deliver(bench, {"product_events/iOS/b.jsonl": many_views(2, 15_000)})
@@ -448,9 +447,8 @@ def rows_scanned(plan: dict[str, Any]) -> int:
     return plan.get("operator_rows_scanned", 0) + sum(map(rows_scanned, plan.get("children", [])))
 
 
-def test_a_selection_needs_no_table_that_it_does_not_build(tmp_path: Path) -> None:
+def test_a_selection_needs_no_table_that_it_does_not_build(bench: Workbench) -> None:
     """Tests that compare a selected model with the audit wait for a build of both."""
-    bench = Workbench(tmp_path, project_with("storefront"))
     deliver(bench, {"product_events/iOS/a.jsonl": many_views(1, 10)})
     bench.casebook("build", "--select", "+ctr_by_interval")
     assert bench.query("select sum(product_views) from storefront.ctr_by_interval") == [(200,)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -11,11 +12,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import forked
 
 PROJECT = Path(__file__).parents[2]
 DATA = PROJECT / "tests" / "data"
@@ -35,6 +38,9 @@ CASES = {path.name for path in (PROJECT / "models" / "marts").iterdir() if path.
 }
 REF = re.compile(r"ref\('(\w+)'\)")
 
+# For builds of which only the rows are looked at; others of the same models run dbt's tests.
+UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
 # Everything that readers of the blog marts see, apart from when it was loaded.
 BLOG_MARTS = {
     "votes": "select * exclude (loaded_at) from blog_analysis.votes order by all",
@@ -53,11 +59,13 @@ class Workbench:
         root: where everything of this test is.
         project: the dbt project that the commands work in.
         defaults: do not say in the environment where raw files, lake and warehouse are.
+        starts_anew: start programs, where what that takes is looked at, instead of forking them.
     """
 
     root: Path
     project: Path = PROJECT
     defaults: bool = False
+    starts_anew: bool = False
     raw: Path = field(init=False)
     lake: Path = field(init=False)
     warehouse: Path = field(init=False)
@@ -91,15 +99,19 @@ class Workbench:
 
     def run(self, *command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a program in the project's folder; its exit status must be the one expected."""
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name(command[0])), *command[1:]],
-            cwd=self.project,
-            env=self.environment | {"PWD": str(self.project)},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        environment = self.environment | {"PWD": str(self.project)}
+        if self.starts_anew or "spark" in command:
+            done = subprocess.run(
+                [str(Path(sys.executable).with_name(command[0])), *command[1:]],
+                cwd=self.project,
+                env=environment,
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+        else:
+            done = forked.run(command, self.project, environment)
         assert done.returncode == status, f"{command}: {done.stdout}\n{done.stderr}"
         return done
 
@@ -190,6 +202,31 @@ def project_with(*cases: str) -> Path:
     folder = tempfile.mkdtemp(prefix="casebook_")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return copy_project(Path(folder) / "project", *cases)
+
+
+# Folders that no test has at the moment, by the cases of their project, and whether it is theirs.
+FREE: dict[tuple[object, ...], list[Path]] = {}
+
+
+@contextlib.contextmanager
+def workbench_of(*cases: str, own: bool = False) -> Iterator[Workbench]:
+    """An empty workbench with some of the cases, in a folder where dbt may have parsed them.
+
+    dbt parses anew for another path of the warehouse, which takes as long as a small build.
+
+    Args:
+        cases: the cases of its project.
+        own: give it a copy of the project of its own, to be changed.
+    """
+    free = FREE.setdefault((own, *cases), [])
+    root = free.pop() if free else Path(tempfile.mkdtemp(dir=project_with(*cases).parent))
+    try:
+        yield Workbench(
+            root, copy_project(root / "project", *cases) if own else project_with(*cases)
+        )
+    finally:
+        Workbench(root).clear()
+        free.append(root)
 
 
 def vote(number: int, on: str = "2022-01-02", **others: object) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class DbtRun:
         failures: what failed.
         warnings: tests of severity warn that found something.
         errors: what dbt says where it could not run.
+        names: what ran.
     """
 
     status: int
@@ -79,6 +80,7 @@ class DbtRun:
     failures: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     errors: list[str] = field(default_factory=list)
+    names: frozenset[str] = frozenset()
 
     def check(self, fix: str) -> None:
         """Raise a CasebookError if dbt could not run, or had nothing to run."""
@@ -183,7 +185,8 @@ def run_dbt(
         found = json.loads(results.read_bytes())["results"]
     failures = tuple(_problem(one) for one in found if one["status"] in FAILED)
     warnings = tuple(_problem(one) for one in found if one["status"] == "warn")
-    return DbtRun(process.returncode, len(found), failures, warnings, errors)
+    names = frozenset(one["unique_id"].split(".")[2] for one in found)
+    return DbtRun(process.returncode, len(found), failures, warnings, errors, names)
 
 
 def _follow(

@@ -23,7 +23,7 @@ from casebook.build.dbt import (
     target_folder,
     with_tests_that_can_run,
 )
-from casebook.build.unchanged import fingerprint, warnings_of_same, write_down
+from casebook.build.unchanged import last_build, made_of, write_down
 from casebook.errors import CasebookError
 from casebook.settings import Settings
 from casebook.sql import quote_name, quote_text
@@ -56,6 +56,8 @@ class BuildResult:
         failures: what kept it from being published, empty if it was.
         warnings: tests of severity warn that found something.
         unchanged: whether it was that already, so that nothing was built.
+        changed: the tables that alone had other deliveries than when it was built before, so that
+            only what depends on them was built; empty where all was.
     """
 
     published: bool
@@ -64,6 +66,7 @@ class BuildResult:
     failures: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     unchanged: bool = False
+    changed: tuple[str, ...] = ()
 
 
 def build(
@@ -72,6 +75,7 @@ def build(
     dbt_options: Sequence[str] = (),
     *,
     force: bool = False,
+    narrow: bool = False,
     compact: bool = False,
     watcher: Watcher | None = None,
 ) -> BuildResult:
@@ -85,6 +89,8 @@ def build(
         dbt_command: `build`, or `run` to build without tests.
         dbt_options: further options for dbt, such as `--select`, `+votes`.
         force: build even where lake, project and options are those of the published build.
+        narrow: build only what depends on tables with other deliveries than those of the published
+            build, where nothing else is different.
         compact: publish a file that is written anew, without a byte of what it held before.
         watcher: whom dbt's run is shown to.
 
@@ -98,9 +104,12 @@ def build(
     try:
         warehouse.parent.mkdir(parents=True, exist_ok=True)
         with only_build(warehouse.with_name(f"{warehouse.stem}.db.lock"), warehouse):
-            made_of = fingerprint(settings, dbt_command, dbt_options)
-            if not force and (known := warnings_of_same(warehouse, made_of)) is not None:
+            now = made_of(settings, dbt_command, dbt_options)
+            before, known = (not force and last_build(warehouse)) or (None, ())
+            if before == now:
                 return BuildResult(True, warehouse, candidate, (), known, unchanged=True)
+            same = narrow and before is not None and before.project == now.project
+            changed = now.changed_since(before) if before and same else []
             with held(warehouse), _removed_unless_kept(candidate):
                 # The log is one that a broken `dbt build` may have left.
                 for part, copy in (
@@ -109,12 +118,17 @@ def build(
                 ):
                     if part.exists():
                         shutil.copyfile(part, copy)
-                run = _run(settings, candidate, [dbt_command, *dbt_options], watcher)
-                if run.status == 0:
-                    write_down(candidate, made_of, run.warnings)
+                options = [*dbt_options, *_what_depends_on(changed)]
+                run = _run(settings, candidate, [dbt_command, *options], watcher)
+                # A test that did not run would say what it said.
+                others = [one for one in known if changed and one.name not in run.names]
+                warnings = tuple(sorted((*run.warnings, *others), key=lambda one: one.name))
+                if published := run.status == 0:
+                    write_down(candidate, now, warnings)
                     _publish(candidate, warehouse, compact)
-                published = run.status == 0
-                return BuildResult(published, warehouse, candidate, run.failures, run.warnings)
+                return BuildResult(
+                    published, warehouse, candidate, run.failures, warnings, changed=tuple(changed)
+                )
     except (OSError, duckdb.Error) as error:
         raise CasebookError(
             f"the warehouse cannot be written: {str(error).splitlines()[0]}",
@@ -122,6 +136,14 @@ def build(
             fix="free some space or mend the permissions, then run `casebook build` again; readers"
             " keep what was published before",
         ) from error
+
+
+def _what_depends_on(tables: Sequence[str]) -> list[str]:
+    """Options that select it, and all tests of it: what they compare it with is there, too."""
+    if not tables:
+        return []
+    sources = [f"source:{table}+" for table in (*tables, "lake")]
+    return ["--indirect-selection", "eager", "--select", *sources]
 
 
 def _run(

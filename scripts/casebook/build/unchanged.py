@@ -1,4 +1,4 @@
-"""What a published build was made of, so that a build of the same can be left out."""
+"""What a published build was made of, so that what is the same need not be built again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import importlib.metadata
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
@@ -36,26 +37,48 @@ STATE = re.compile(
 )
 
 
-def fingerprint(settings: Settings, dbt_command: str, dbt_options: Sequence[str]) -> str:
-    """A hash of all that a build's outcome depends on: lake, project, options, versions."""
-    digest = hashlib.sha256()
+@dataclass(frozen=True)
+class MadeOf:
+    """All that a build's outcome depends on.
 
-    def add(*texts: str | bytes) -> None:
-        for text in texts:
-            content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-            digest.update(b"%d:%b" % (len(content), content))
+    Attributes:
+        project: a hash of project, options, versions, and the lake's place.
+        tables: a hash of the ledger's entries of each table, by `source.table`.
+    """
 
-    add(str(settings.lake), str(settings.project), dbt_command, *dbt_options)
-    add(*(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
+    project: str
+    tables: dict[str, str]
+
+    def changed_since(self, earlier: MadeOf) -> list[str]:
+        """The tables whose deliveries are others than they were; `earlier` is of one project."""
+        names = self.tables.keys() | earlier.tables.keys()
+        return sorted(name for name in names if self.tables.get(name) != earlier.tables.get(name))
+
+
+def made_of(settings: Settings, dbt_command: str, dbt_options: Sequence[str]) -> MadeOf:
+    """What a build with these options is made of now."""
+    project = hashlib.sha256()
+    _add(project, str(settings.lake), str(settings.project), dbt_command, *dbt_options)
+    _add(project, *(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
     for name in sorted(os.environ):
         if name.startswith(("CASEBOOK_", "DBT_")) and not IRRELEVANT.match(name):
-            add(name, os.environ[name])
+            _add(project, name, os.environ[name])
     for path in _project_files(settings.project):
-        add(str(path), path.read_bytes())
-    for path in sorted((settings.lake / "_ledger").rglob("~entry.json")):
+        _add(project, str(path), path.read_bytes())
+    ledger = settings.lake / "_ledger"
+    tables: defaultdict[str, hashlib._Hash] = defaultdict(hashlib.sha256)
+    for path in sorted(ledger.rglob("~entry.json")):
+        source, table, *_ = path.relative_to(ledger).parts
         lines = path.read_bytes().split(b"\n")
-        add(str(path), *(line for line in lines if not STATE.match(line)))
-    return digest.hexdigest()
+        content = (line for line in lines if not STATE.match(line))
+        _add(tables[f"{source}.{table}"], str(path), *content)
+    return MadeOf(project.hexdigest(), {name: one.hexdigest() for name, one in tables.items()})
+
+
+def _add(digest: hashlib._Hash, *texts: str | bytes) -> None:
+    for text in texts:
+        content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        digest.update(b"%d:%b" % (len(content), content))
 
 
 def _project_files(project: Path) -> Iterator[Path]:
@@ -71,27 +94,29 @@ def _project_files(project: Path) -> Iterator[Path]:
                     yield path
 
 
-def warnings_of_same(warehouse: Path, made_of: str) -> tuple[Problem, ...] | None:
-    """The warnings of the published build, where it was made of just that, and is the last one."""
+def last_build(warehouse: Path) -> tuple[MadeOf, tuple[Problem, ...]] | None:
+    """What the published build was made of, and its warnings, where no other came after it."""
     if not warehouse.exists() or warehouse.with_name(f"{warehouse.name}.wal").exists():
         return None
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             found = connection.execute(
-                "select warnings from raw_lake.published"
-                " where made_of = ? and build_number ="
-                " (select max(build_number) from raw_lake.build_numbers)",
-                [made_of],
+                "select made_of, warnings from raw_lake.published where build_number ="
+                " (select max(build_number) from raw_lake.build_numbers)"
             ).fetchone()
     except duckdb.CatalogException:
         return None
     except duckdb.Error:
         # What is wrong with the file shows when it is built upon.
         return None
-    return tuple(Problem(**one) for one in json.loads(found[0])) if found else None
+    # An earlier version wrote one hash.
+    if not found or not found[0].startswith("{"):
+        return None
+    warnings = tuple(Problem(**one) for one in json.loads(found[1]))
+    return MadeOf(**json.loads(found[0])), warnings
 
 
-def write_down(candidate: Path, made_of: str, warnings: Sequence[Problem]) -> None:
+def write_down(candidate: Path, what: MadeOf, warnings: Sequence[Problem]) -> None:
     """Enter what a build was made of into what it built."""
     with duckdb.connect(str(candidate)) as connection:
         connection.execute("create schema if not exists raw_lake")
@@ -100,7 +125,7 @@ def write_down(candidate: Path, made_of: str, warnings: Sequence[Problem]) -> No
                 "create or replace table raw_lake.published as"
                 " select ? as made_of, max(build_number) as build_number, ? as warnings"
                 " from raw_lake.build_numbers",
-                [made_of, json.dumps([asdict(one) for one in warnings])],
+                [json.dumps(asdict(what)), json.dumps([asdict(one) for one in warnings])],
             )
         except duckdb.CatalogException:
             # An empty build is not recorded.

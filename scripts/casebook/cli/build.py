@@ -69,7 +69,8 @@ def build(
 ) -> None:
     """Load, build into a candidate, and publish it if every error-level test passed.
 
-    Where lake, project and options are those of the published build, there is nothing to build.
+    Where lake, project and options are those of the published build, there is nothing to build;
+    where only tables have other deliveries, what depends on them is built.
     On Spark it builds in place: there is no candidate, and a lake at an address is built from
     without loading. All other options go to `dbt build`, such as
     `--select +votes` or `--full-refresh`.
@@ -98,7 +99,8 @@ def build(
     else:
         options += ["--target", target] if target else []
         options += ["--full-refresh"] if purge else []
-        _build_on_duckdb(settings, options, force or purge, purge, verbose, quiet)
+        narrow = not context.args
+        _build_on_duckdb(settings, options, force or purge, narrow, purge, verbose, quiet)
     if check:
         _check_for(settings, check)
     if refused:
@@ -119,13 +121,25 @@ def watching(verbose: bool, quiet: bool) -> Iterator[Watcher]:
 
 
 def _build_on_duckdb(
-    settings: Settings, options: list[str], force: bool, compact: bool, verbose: bool, quiet: bool
+    settings: Settings,
+    options: list[str],
+    force: bool,
+    narrow: bool,
+    compact: bool,
+    verbose: bool,
+    quiet: bool,
 ) -> None:
     from casebook.build.publish import build as build_warehouse
 
     with watching(verbose, quiet) as watcher:
         result = build_warehouse(
-            settings, "build", options, force=force, compact=compact, watcher=watcher
+            settings,
+            "build",
+            options,
+            force=force,
+            narrow=narrow,
+            compact=compact,
+            watcher=watcher,
         )
     print_warnings(result.warnings)
     if not result.published:
@@ -135,6 +149,8 @@ def _build_on_duckdb(
         out.print(f"nothing has changed since {settings.warehouse} was built", markup=False)
     elif not quiet:
         _print_summary(settings)
+        if result.changed:
+            out.print(f"only what depends on {', '.join(result.changed)} was built", markup=False)
 
 
 def _check_for(settings: Settings, text: str) -> None:

@@ -84,11 +84,17 @@ def main() -> None:
     try:
         app()
     except BaseException as error:
+        # It has ended: Python itself would die of a signal on its last steps.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         if _stopped:
             # Whatever came of it on the way here: C code makes an error of its own of an exit.
             signal.signal(signal.SIGALRM, lambda *_: os._exit(_stopped[0]))
             err.print("interrupted")
             sys.exit(_stopped[0])
+        if isinstance(error, OSError):
+            fix = "free some space or mend the permissions, then run it again"
+            error = CasebookError(error.strerror or str(error), file=error.filename, fix=fix)
         if not isinstance(error, CasebookError):
             raise
         print_error("error", str(error), "bold red")
