@@ -58,7 +58,7 @@ def write_json(path: Path, content: dict[str, Any], *, durably: bool = True) -> 
     members = ",\n ".join(f"{json.dumps(key)}: {json.dumps(v)}" for key, v in content.items())
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with _create(temporary) as file:
+        with create(temporary) as file:
             file.write(f"{{\n {members}\n}}".encode("ascii"))
             if durably:
                 file.flush()
@@ -69,7 +69,7 @@ def write_json(path: Path, content: dict[str, Any], *, durably: bool = True) -> 
         raise
 
 
-def _create(path: Path) -> BinaryIO:
+def create(path: Path) -> BinaryIO:
     """Open a file for writing, in a folder that is made if need be."""
     try:
         return path.open("wb")

@@ -131,15 +131,13 @@ def read_sources(project: Path) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     names: dict[str, dict[str, str]] = {}
     for path in sorted((project / "models").rglob("*__sources.yml")):
-        for table in _tables_of(path):
-            if table.full_name in tables:
-                fix = "remove one of the two declarations"
-                raise CasebookError(
-                    f"table {table.full_name} is declared twice", file=path, fix=fix
-                )
-            tables[table.full_name] = table
-            what = f"source {table.source} declares the table"
-            _claim(table.names, table.name, names.setdefault(table.source, {}), what, path)
+        try:
+            for table in _tables_of(path):
+                tables[table.full_name] = table
+                what = f"source {table.source} declares the table"
+                _claim(table.names, table.name, names.setdefault(table.source, {}), what)
+        except CasebookError as error:
+            raise CasebookError(error.reason, file=path, fix=error.fix) from error.__cause__
     return tables
 
 
@@ -157,13 +155,12 @@ def choose_tables(declared: dict[str, Table], chosen: Sequence[str]) -> list[Tab
     return [t for t in declared.values() if not chosen or {t.source, t.full_name} & {*chosen}]
 
 
-def _claim(names: Iterable[str], owner: str, owners: dict[str, str], what: str, path: Path) -> None:
+def _claim(names: Iterable[str], owner: str, owners: dict[str, str], what: str) -> None:
     """Give names to a table or column; an error where another has one of them in whatever case."""
     for name in names:
         if name.lower() in owners:
             raise CasebookError(
                 f"{what} or alias {name} twice, for {owners[name.lower()]} and {owner}",
-                file=path,
                 fix="names and aliases must differ in more than their case",
             )
         owners[name.lower()] = owner
@@ -173,43 +170,42 @@ def _tables_of(path: Path) -> list[Table]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return [
-            _table(path, source["name"], entry, _meta(source).get("fetch"))
+            _table(source["name"], entry, _meta(source).get("fetch"))
             for source in document.get("sources", [])
             if _meta(source).get("raw", True)
             for entry in source.get("tables") or []
         ]
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise CasebookError(f"not valid YAML: {error}", file=path) from error
+        raise CasebookError(f"not valid YAML: {error}") from error
     except (AttributeError, KeyError, TypeError) as error:
         reason = f"not as dbt has sources declared: {error}"
-        raise CasebookError(reason, file=path, fix="`dbt parse` shows what is wrong") from error
+        raise CasebookError(reason, fix="`dbt parse` shows what is wrong") from error
 
 
-def _table(path: Path, source: str, entry: dict[str, Any], fetch: object) -> Table:
+def _table(source: str, entry: dict[str, Any], fetch: object) -> Table:
     what = f"table {source}.{entry['name']}"
     columns: list[Column] = []
     names: dict[str, str] = {}
     for content in entry.get("columns") or []:
         about = f"the column {content['name']} of {what}"
-        column = _convert({**_meta(content), "name": content["name"]}, Column, about, path)
-        _claim(
-            (column.name, *column.aliases), column.name, names, f"{what} declares the column", path
-        )
+        column = _convert({**_meta(content), "name": content["name"]}, Column, about)
+        spellings = (column.name, *column.aliases)
+        _claim(spellings, column.name, names, f"{what} declares the column")
         columns.append(column)
     if not columns:
         fix = "list the columns to land under `columns:`"
-        raise CasebookError(f"{what} declares no columns", file=path, fix=fix)
+        raise CasebookError(f"{what} declares no columns", fix=fix)
     meta = {"fetch": fetch, **_meta(entry)}
     meta |= {"source": source, "name": entry["name"], "table_aliases": meta.get("aliases", [])}
-    table = _convert({**meta, "columns": []}, Table, what, path)
-    return replace(table, columns=tuple(columns), encoding=_encoding(table.encoding, what, path))
+    table = _convert({**meta, "columns": []}, Table, what)
+    return replace(table, columns=tuple(columns), encoding=_encoding(table.encoding, what))
 
 
 def _meta(entry: Mapping[str, Any]) -> dict[str, Any]:
     return (entry.get("config") or {}).get("meta") or {}
 
 
-def _convert(content: dict[str, Any], kind: type[_Kind], what: str, path: Path) -> _Kind:
+def _convert(content: dict[str, Any], kind: type[_Kind], what: str) -> _Kind:
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
@@ -218,18 +214,17 @@ def _convert(content: dict[str, Any], kind: type[_Kind], what: str, path: Path) 
         declared = name.removeprefix("table_")
         raise CasebookError(
             f"{what} declares `{declared}: {content[name]}`: {reason}",
-            file=path,
             fix=f"leave it out, or give {_WANTED[declared]}",
         ) from error
 
 
-def _encoding(name: str | None, what: str, path: Path) -> str | None:
+def _encoding(name: str | None, what: str) -> str | None:
     """Python's name of a declared encoding; None for UTF-8."""
     try:
         "".encode(name or "utf-8")
     except (LookupError, UnicodeError) as error:
         reason = f"{what} declares `encoding: {name}`, which is none"
         fix = f"leave it out, or give {_WANTED['encoding']}"
-        raise CasebookError(reason, file=path, fix=fix) from error
+        raise CasebookError(reason, fix=fix) from error
     found = codecs.lookup(name or "utf-8").name
     return None if found == "utf-8" else found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pytest
 from casebook.lake.layout import Lake
 from casebook.lake.ledger import LedgerEntry
 from casebook.load.report import LoadReport
@@ -130,6 +131,12 @@ class Workshop:
         """Every file of the lake by path."""
         lake = self.settings.lake
         return {str(p.relative_to(lake)): p.read_bytes() for p in lake.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    """To be imported by the modules of tests that take it."""
+    return Workshop(tmp_path)
 
 
 def lines(*records: object) -> bytes:

@@ -13,9 +13,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from casebook.errors import CasebookError
 from casebook.load.decode import decode_columns, literal_to_json
-from casebook.sources import Column, Table, read_sources
+from casebook.sources import Column, Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import Workshop, lines
@@ -157,11 +156,7 @@ def test_numbers_of_records_stay_beside_quarantined_ones(shop: Workshop) -> None
     shop.load_one(
         lines({"Id": 1, "Note": "[None]"}, b"{", {"Id": 3}, {"Id": 4, "Note": "{'a': 1}"}, b"12")
     )
-    assert shop.landed() == [
-        (1, "1", None, "[null]"),
-        (3, "3", None, None),
-        (4, "4", None, '{"a":1}'),
-    ]
+    assert [(row[0], row[3]) for row in shop.landed()] == [(1, "[null]"), (3, None), (4, '{"a":1}')]
     assert [row[0] for row in shop.quarantine()] == [2, 5]
 
 
@@ -171,23 +166,15 @@ def test_nested_json_in_json_stays_as_the_reader_lands_it(shop: Workshop) -> Non
 
 
 def test_many_rows_in_many_row_groups_keep_their_order(shop: Workshop) -> None:
-    records = [
-        {"Id": n, "Note": f"[{n}, '{n % 7}']" if n % 3 else None if n % 2 else f"[{n}]"}
-        for n in range(150_000)
-    ]
-    shop.load_one(lines(*records))
+    """The first 100,000 change, all but some; of the others one does."""
+    notes = [f"[{n}, '{n % 7}']" if n % 3 else None if n % 2 else f"[{n}]" for n in range(100_000)]
+    notes += ["[]"] * 50_000 + ["{'a': 1}"]
+    shop.load_one(lines(*({"Id": n, "Note": note} for n, note in enumerate(notes))))
     assert shop.went_fast()
-    landed = shop.landed()
-    assert [row[:2] for row in landed] == [(n + 1, str(n)) for n in range(150_000)]
-    assert [row[3] for row in landed] == [
-        f'[{n},"{n % 7}"]' if n % 3 else None if n % 2 else f"[{n}]" for n in range(150_000)
+    assert shop.landed() == [
+        (n + 1, str(n), None, note and note.replace(", ", ",").replace("'", '"').replace(": ", ":"))
+        for n, note in enumerate(notes)
     ]
-
-
-def test_few_values_that_change_among_many_land(shop: Workshop) -> None:
-    notes = ["[None]", *["[]"] * 100, "{'a': 1}"]
-    shop.load_one(spelled("a.jsonl", notes))
-    assert [row[3] for row in shop.landed()] == ["[null]", *["[]"] * 100, '{"a":1}']
 
 
 def test_long_values_land(shop: Workshop) -> None:
@@ -243,15 +230,6 @@ def test_a_file_is_landed_again_when_its_column_is_declared_to_be_decoded(tmp_pa
     shop.load()
     assert shop.entry().state == "redeclared"
     assert shop.landed() == [(1, "1", None, "[null]")]
-
-
-def test_an_unknown_decoding_is_an_error(tmp_path: Path) -> None:
-    shop = Workshop(tmp_path)
-    shop.declare(DECLARED.replace("python_literal", "pickle"))
-    with pytest.raises(CasebookError) as error:
-        read_sources(shop.root)
-    for word in ("_shop__sources.yml", "shop.orders", "Note", "pickle", "python_literal"):
-        assert word in str(error.value)
 
 
 @pytest.mark.parametrize("flag", ["default", "error"])

@@ -17,13 +17,9 @@ from casebook.load.purge import find_text, purge
 from casebook.load.replay import replay
 from casebook.settings import read_mark
 from loading import SOURCES, Workshop, lines
+from loading import shop as shop
 
 BAD = b'{"Id": 2, "Amount": "7"'
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path)
 
 
 def correct(shop: Workshop) -> None:
@@ -206,22 +202,27 @@ def test_a_text_is_found_wherever_it_stands(shop: Workshop) -> None:
     assert found("nowhere") == set()
 
 
-def test_a_purge_keeps_what_was_landed_of_a_refused_file(shop: Workshop) -> None:
-    first = shop.load_one(lines({"Id": 1}))
-    shop.write("a.jsonl", lines({"Other": 1}, {"Other": 2}))
-    assert purge(shop.settings).exit_status == 1
-    assert shop.entry().landed_file == first.landed_file
-    assert shop.landed() == [(1, "1", None, None)]
-
-
-def test_a_file_of_which_nothing_can_be_read_does_not_replace_one_that_could(
-    shop: Workshop,
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            lines(b"<html>", b"<body>not found</body>", b"</html>"),
+            "none of its 3 records can be read",
+        ),
+        (lines({"Other": 1}, {"Other": 2}), "required column Id"),
+    ],
+)
+def test_what_cannot_be_read_replaces_nothing_not_even_by_a_purge(
+    shop: Workshop, content: bytes, reason: str
 ) -> None:
     first = shop.load_one(lines({"Id": 1}, b"x"))
-    entry = shop.load_one(lines(b"<html>", b"<body>not found</body>", b"</html>"))
-    assert entry.state == "refused" and "none of its 3 records can be read" in str(entry.refusal)
-    assert entry.landed_file == first.landed_file
-    assert shop.load().exit_status == 1
+    shop.write("a.jsonl", content)
+    for load in (shop.load, lambda: purge(shop.settings)):
+        assert load().exit_status == 1
+        entry = shop.entry()
+        assert entry.state == "refused" and reason in str(entry.refusal)
+        assert entry.landed_file == first.landed_file
+        assert shop.landed() == [(1, "1", None, None)]
     assert shop.load_one(b"", "b.jsonl").refusal is None
 
 

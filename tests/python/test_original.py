@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import duckdb
 import pytest
 from casebook.ask.trace import Origin
 from casebook.load.original import Original, original_text
 from loading import SOURCES, Workshop, lines
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path)
+from loading import shop as shop
 
 
 def text_of(shop: Workshop, name: str, record: int) -> Original:

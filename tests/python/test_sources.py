@@ -10,9 +10,12 @@ import pytest
 from casebook.errors import CasebookError
 from casebook.sources import Column, Table, read_sources
 from loading import Workshop
+from loading import shop as shop
 
 
-def declared(shop: Workshop, meta: str, source_meta: str = "") -> dict[str, Table]:
+def declared(
+    shop: Workshop, meta: str, source_meta: str = "", column_meta: str = ""
+) -> dict[str, Table]:
     shop.declare(f"""
 sources:
   - name: shop
@@ -20,15 +23,10 @@ sources:
     tables:
       - name: orders
         config: {{meta: {{{meta}}}}}
-        columns: [{{name: Id, config: {{meta: {{required: true, aliases: [Nr]}}}}}}]
+        columns: [{{name: Id, config: {{meta: {{required: true, aliases: [Nr]{column_meta}}}}}}}]
       - {{name: returns, columns: [{{name: Id}}]}}
 """)
     return read_sources(shop.root)
-
-
-@pytest.fixture
-def shop(tmp_path):
-    return Workshop(tmp_path)
 
 
 def test_all_that_a_table_may_declare(shop: Workshop) -> None:
@@ -85,13 +83,15 @@ def test_the_declaration_changes_with_what_decides_how_a_file_is_read(shop: Work
         ("aliases: [Returns]", "alias returns twice"),
         ("aliases: [ORDERS]", "alias ORDERS twice"),
         ("aliases: [x, x]", "alias x twice"),
+        ("decode: pickle", "the column Id of table shop.orders declares `decode: pickle`"),
+        ("decode: pickle", "give one of: python_literal"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_file_and_the_fix(
     shop: Workshop, meta: str, wrong: str
 ) -> None:
     with pytest.raises(CasebookError) as raised:
-        declared(shop, meta)
+        declared(shop, *(["", "", f", {meta}"] if meta.startswith("decode") else [meta]))
     for word in ("_shop__sources.yml", "shop", "orders", wrong, "Fix: "):
         assert word in str(raised.value)
 

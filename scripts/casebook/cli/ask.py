@@ -23,13 +23,12 @@ def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) ->
     from casebook.build.publish import build as build_warehouse
 
     settings = find_settings(raw, lake, warehouse, published=True)
-    fix = "run `casebook build --select +votes` first: it ingests the votes"
-    if not settings.warehouse.exists():
-        raise CasebookError("there is no warehouse yet", file=settings.warehouse, fix=fix)
     with open_warehouse(settings.warehouse) as connection:
         if not has_table(connection, "blog_analysis", "votes"):
             raise CasebookError(
-                "there is no table blog_analysis.votes", file=settings.warehouse, fix=fix
+                "there is no table blog_analysis.votes",
+                file=settings.warehouse,
+                fix="run `casebook build --select +votes` first: it ingests the votes",
             )
     result = build_warehouse(
         settings, "run", ["--select", "weekly_votes", "outlier_weeks"], force=True
@@ -155,14 +154,7 @@ def recommend(
 def _print_answer(
     settings: Settings, path: str, given: dict[str, str | None], shown: dict[str, str]
 ) -> None:
-    """Print the rows that an endpoint answers.
-
-    Args:
-        settings: where the warehouse is.
-        path: the endpoint's address.
-        given: values by the names of parameters; None is the same as not given.
-        shown: what parameters that are no options are called on the command line.
-    """
+    """Print what an endpoint answers; `shown` are names of parameters that are no options."""
     from casebook.ask.declared import BUILD, read_endpoints, read_values
     from casebook.ask.parameters import InvalidRequestError
     from casebook.ask.query import find_columns, select

@@ -116,7 +116,7 @@ def watching(verbose: bool, quiet: bool) -> Iterator[Watcher]:
     def show(text: str) -> None:
         err.print(text, markup=False)
 
-    with counting(err, "building", quiet or verbose) as advance:
+    with counting("building", quiet or verbose) as advance:
         yield Watcher(verbose and not quiet, None if quiet else show, advance)
 
 

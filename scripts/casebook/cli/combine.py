@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from casebook.cli.options import Quiet
-from casebook.cli.printing import digits, err, out, print_rows
+from casebook.cli.printing import out, print_counts, print_error
 from casebook.settings import find_settings
-
-if TYPE_CHECKING:
-    from casebook.combine.run import CombineReport
 
 
 def combine(
@@ -35,26 +32,15 @@ def combine(
 
     if not raw_dir.exists():
         raw_dir = find_settings(published=True).delivery(raw_dir)
-    with counting(err, "combining", quiet) as progress:
+    with counting("combining", quiet) as progress:
         report = combine_folders(raw_dir, out_dir, skip_bad=skip_bad, progress=progress)
     for failure in report.failures:
-        err.print("[red]not combined[/] ", end="")
-        err.print(str(failure), markup=False)
+        print_error("not combined", str(failure))
     if not quiet:
-        _print_combined(report)
+        for name in report.left_alone:
+            out.print(f"in no subfolder, or a dot file: {name}", markup=False)
+        for name in report.removed:
+            out.print(f"removed, as its subfolder is gone: {name}", markup=False)
+        combined = ((done.subfolder, done) for done in report.combined)
+        print_counts("subfolder", ["files", "records", "rejected", "size_bytes"], combined)
     raise typer.Exit(report.exit_status)
-
-
-def _print_combined(report: CombineReport) -> None:
-    for name in report.left_alone:
-        out.print(f"in no subfolder, or a dot file: {name}", markup=False)
-    for name in report.removed:
-        out.print(f"removed, as its subfolder is gone: {name}", markup=False)
-    columns = ["files", "records", "rejected", "size_bytes"]
-    print_rows(
-        ["subfolder", *columns],
-        [
-            (done.subfolder, *(digits(getattr(done, column)) for column in columns))
-            for done in report.combined
-        ],
-    )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
 from casebook.cli.options import Quiet, Warehouse
-from casebook.cli.printing import digits, err, out, print_rows
-from casebook.cli.progress import SECONDS_BETWEEN_LINES
+from casebook.cli.printing import digits, out, print_error, print_rows
+from casebook.cli.progress import seldom
 from casebook.settings import find_settings
 
 
@@ -30,20 +29,12 @@ def deliver(
     """Bring marts into the PostgreSQL database that CASEBOOK_DELIVER_URL names: all, or none."""
     from casebook.deliver.run import deliver as deliver_marts
 
-    last = time.monotonic()
-
-    def progress(table: str) -> None:
-        nonlocal last
-        if not quiet and time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            err.print(f"delivering {table}", markup=False)
-
     report = deliver_marts(
         find_settings(warehouse=warehouse),
         select or [],
         verify=verify,
         with_raw_text=with_raw_text,
-        progress=progress,
+        progress=seldom(lambda table: f"delivering {table}", quiet),
     )
     if not quiet:
         rows = [(name, digits(rows), digits(changed)) for name, rows, changed in report.delivered]
@@ -52,11 +43,10 @@ def deliver(
         elif not verify:
             out.print(f"nothing to do: the database has build {report.build}", markup=False)
     for name, count in report.replaced.items():
-        err.print(f"[yellow]look at[/] {name}: {count:,} texts had a U+0000, now a U+FFFD")
+        print_error("look at", f"{name}: {count:,} texts had a U+0000, now a U+FFFD", "yellow")
     differing = {name: only for name, only in report.differences.items() if any(only)}
     for name, (here, there) in differing.items():
-        err.print("[red]differs[/] ", end="")
-        err.print(f"{name}: {here:,} rows only here, {there:,} rows only there", markup=False)
+        print_error("differs", f"{name}: {here:,} rows only here, {there:,} rows only there")
     if verify and not quiet:
         equal = len(report.differences) - len(differing)
         out.print(f"{equal} of {len(report.differences)} tables are equal, row by row")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from casebook.cli.options import Raw
-from casebook.cli.printing import err, out, print_rows
+from casebook.cli.printing import out, print_error, print_rows
 from casebook.settings import find_settings
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def declare(
         verb = "wrote" if file in new else "changed"
         out.print(f"{verb} {file.relative_to(settings.project)}", markup=False)
     for addition in draft.by_hand:
-        err.print("[yellow]add by hand[/] ", end="")
-        err.print(addition, markup=False)
+        print_error("add by hand", addition, "yellow")
     _print_guesses(draft)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
 from casebook.cli.options import Lake, Quiet, Raw
-from casebook.cli.printing import err, out
-from casebook.cli.progress import SECONDS_BETWEEN_LINES
+from casebook.cli.printing import out, print_error
+from casebook.cli.progress import seldom
 from casebook.settings import find_settings
 
 
@@ -27,16 +26,9 @@ def fetch(
     """Bring deliveries into the raw folder, from where the source YAML declares them to be."""
     from casebook.fetch.run import fetch as fetch_sources
 
-    last = time.monotonic()
-
-    def progress(table: str, done: int, unit: str) -> None:
-        nonlocal last
-        if not quiet and time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            err.print(f"fetching {table}: {done:,} {unit}", markup=False)
-
+    show = seldom(lambda table, done, unit: f"fetching {table}: {done:,} {unit}", quiet)
     report = fetch_sources(
-        find_settings(raw, lake), sources or [], allow_empty=allow_empty, progress=progress
+        find_settings(raw, lake), sources or [], allow_empty=allow_empty, progress=show
     )
     if not quiet:
         for kind in ("fetched", "unchanged", "skipped"):
@@ -45,6 +37,5 @@ def fetch(
         if not report.fetched and not report.failures:
             out.print("nothing new was fetched")
     for source, error in report.failures:
-        err.print("[red]not fetched[/] ", end="")
-        err.print(f"{source}: {error}", markup=False)
+        print_error("not fetched", f"{source}: {error}")
     raise typer.Exit(1 if report.failures else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,14 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from casebook.cli.options import AllowShrink, Lake, Quiet, Raw, Tables, Verify, Warehouse
-from casebook.cli.printing import digits, err, out, print_error, print_places, print_rows
+from casebook.cli.printing import (
+    digits,
+    err,
+    out,
+    print_counts,
+    print_error,
+    print_places,
+    print_rows,
+)
 from casebook.errors import CasebookError
 from casebook.files import escaped
 from casebook.settings import Settings, find_settings, lake_of
 
 if TYPE_CHECKING:
     from casebook.lake.layout import Lake as LakeFolder
-    from casebook.load.replay import ReplayReport
     from casebook.load.report import LoadReport
 
 
@@ -51,23 +59,18 @@ def rejects(
     """Show what was quarantined or rejected, by file and reason."""
     from casebook.ask.warehouse import older_audit, open_warehouse, rejected_records
     from casebook.ask.warehouse import rejects as count_rejects
-    from casebook.load.original import count_quarantine, in_quarantine
+    from casebook.load.original import open_quarantine
 
     settings = find_settings(lake=lake, warehouse=warehouse)
-    folder, names = _lake_and_tables(settings, [table] if table else [])
-    if lake_of(settings.warehouse) != str(settings.lake):
+    folder, _ = _lake_and_tables(settings, [table] if table else [])
+    is_built = lake_of(settings.warehouse) == str(settings.lake)
+    if not is_built:
         err.print(
             "nothing is built from this lake yet: these are in quarantine; a build finds what else"
             " is wrong"
         )
-        if text:
-            found = in_quarantine(folder, names, file)
-            _print_records((row[0], *row[2:4], "quarantined", *row[4:]) for row in found)
-        else:
-            _print_rejects(count_quarantine(folder, names, file))
-        return
-    with open_warehouse(settings.warehouse) as connection:
-        if number := older_audit(connection):
+    with open_warehouse(settings.warehouse) if is_built else open_quarantine(folder) as connection:
+        if is_built and (number := older_audit(connection)):
             err.print(f"these are as of build {number}; some marts were built again after it")
         if text:
             _print_records(rejected_records(connection, table, file))
@@ -104,14 +107,18 @@ def replay(
         if not quiet:
             out.print(f"{export}: {digits(records)} records", markup=False)
         return
-    with counting(err, "replaying", quiet) as advance:
+    with counting("replaying", quiet) as advance:
         report = replay_quarantine(
             settings, tables or [], corrections=corrections, progress=advance
         )
     for failure in report.failures:
         print_error("not done", failure)
-    if not quiet:
-        _print_replay(report)
+    if not quiet and not report.tables:
+        out.print("nothing is in quarantine")
+    elif not quiet:
+        print_counts("table", ["files", "tried", "landed", "left"], report.tables.items())
+        if report.landed:
+            out.print("the next `casebook build` takes in what was landed")
     raise typer.Exit(report.exit_status)
 
 
@@ -143,11 +150,21 @@ def load_tables(
     purge: bool = False,
 ) -> int:
     """Load with progress and a report; returns the exit status."""
-    from casebook.cli.progress import LoadProgress
+    from casebook.cli.progress import counting
     from casebook.load.purge import purge as purge_lake
+    from casebook.load.report import Progress
     from casebook.load.run import load as load_files
 
-    with LoadProgress(err, quiet) as progress:
+    started = time.monotonic()
+
+    def text_of(state: Progress) -> str:
+        done, of = state.bytes_done / 1e6, state.size_bytes / 1e6
+        rate = done / max(time.monotonic() - started, 1e-3)
+        files = f"{state.files_done}/{state.files} files, {state.records:,} records"
+        return f"{files}, {done:,.0f} of {of:,.0f} MB, {rate:,.0f} MB/s"
+
+    with counting("loading", quiet) as show:
+        progress = Progress(lambda now: show(now.bytes_done, now.size_bytes, text_of(now)))
         if purge:
             report = purge_lake(settings, progress=progress)
         else:
@@ -183,22 +200,6 @@ def _print_load(report: LoadReport) -> None:
         numbers = (count.landed, count.quarantined, count.total_landed, count.total_quarantined)
         rows.append((name, files, *map(digits, numbers)))
     print_rows(["table", "files", "landed now", "quarantined now", "landed", "quarantined"], rows)
-
-
-def _print_replay(report: ReplayReport) -> None:
-    if not report.tables:
-        out.print("nothing is in quarantine")
-        return
-    columns = ["files", "tried", "landed", "left"]
-    print_rows(
-        ["table", *columns],
-        [
-            (name, *(digits(getattr(count, column)) for column in columns))
-            for name, count in report.tables.items()
-        ],
-    )
-    if report.landed:
-        out.print("the next `casebook build` takes in what was landed")
 
 
 def _print_records(records: Iterable[tuple[str, int, int | None, str, str, str]]) -> None:

@@ -36,22 +36,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     add_completion=False,
 )
-app.command()(fetch.fetch)
-app.command()(load.load)
-app.command(context_settings=build.DBT_OPTIONS)(build.build)
-app.command()(deliver.deliver)
-app.command()(ask.outliers)
-app.command()(load.rejects)
-app.command()(load.replay)
-app.command()(ask.trace)
-app.command()(ask.ctr)
-app.command()(ask.recommend)
-app.command()(sql.sql)
-app.command()(report.report)
-app.command()(serve.serve)
-app.command()(draft.declare)
-app.command()(combine.combine)
-app.command()(sample.sample)
+for command in (
+    *(fetch.fetch, load.load, build.build, deliver.deliver, ask.outliers, load.rejects),
+    *(load.replay, ask.trace, ask.ctr, ask.recommend, sql.sql, report.report, serve.serve),
+    *(draft.declare, combine.combine, sample.sample),
+):
+    own = build.DBT_OPTIONS if command is build.build else None
+    app.command(context_settings=own)(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -59,6 +59,12 @@ def print_places(settings: Settings, quiet: bool) -> None:
         err.print(f"raw files: {raw}, lake: {lake}", markup=False)
 
 
+def print_counts(heading: str, columns: list[str], counted: Iterable[tuple[str, object]]) -> None:
+    """A table with a row for each thing by name, and these attributes of it, which are numbers."""
+    rows = ((name, *(digits(getattr(one, column)) for column in columns)) for name, one in counted)
+    print_rows([heading, *columns], rows)
+
+
 def print_error(heading: str, text: str, style: str = "red") -> None:
     """A line on stderr whose first words tell what kind it is."""
     err.print(Text.assemble((heading, style), " ", escaped(text)))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from casebook.cli.options import Quiet
-from casebook.cli.printing import err, out, print_rows
+from casebook.cli.printing import out, print_rows
 from casebook.errors import CasebookError
 
 WRITER = Path(__file__).parents[2] / "sample" / "write.py"
@@ -37,7 +37,7 @@ def sample(
     from casebook.cli.progress import counting
 
     writer = _load_writer()
-    with counting(err, "writing", quiet) as advance:
+    with counting("writing", quiet) as advance:
         report = writer.write_sample(out_dir, scale, progress=advance)
     if application_sql:
         writer.write_application_sql(application_sql, scale)
@@ -56,11 +56,7 @@ def sample(
 
 
 def _load_writer() -> ModuleType:
-    """The generator, which is a tool of the project and no part of the package.
-
-    Raises:
-        CasebookError: if the package is not run from a checkout.
-    """
+    """The generator, which is a tool of the project and no part of the package."""
     found = importlib.util.spec_from_file_location("casebook_sample_writer", WRITER)
     if not WRITER.is_file() or found is None or found.loader is None:
         raise CasebookError(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
-import msgspec
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from casebook.errors import CasebookError
 from casebook.sql import quote_name
@@ -23,20 +21,6 @@ _OTHER_NAMES["TIMESTAMP WITH TIME ZONE"] = "timestamptz"
 _INTEGERS = ["TINYINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT"]
 
 
-class Shape(msgspec.Struct):
-    """What a table of PostgreSQL looks like, as `audit.deliveries` remembers it.
-
-    Attributes:
-        columns: name and type of each column, and whether it must not be null.
-        key: the columns of the primary key.
-        comments: that of the table, and those of its columns.
-    """
-
-    columns: list[tuple[str, str, bool]]
-    key: list[str]
-    comments: list[str | None]
-
-
 @dataclass(frozen=True)
 class Column:
     """A column of a mart.
@@ -46,13 +30,15 @@ class Column:
         type: its type in PostgreSQL.
         required: whether its contract forbids null.
         comment: its description, or None.
-        value: SQL for its value in DuckDB, as it is delivered.
+        original: SQL for its value in DuckDB, of what fits the type.
+        value: the same with U+FFFD for each U+0000, which PostgreSQL does not take.
     """
 
     name: str
     type: str
     required: bool
     comment: str | None
+    original: str
     value: str
 
 
@@ -61,20 +47,18 @@ class Mart:
     """A mart, and the table of PostgreSQL that it is delivered to.
 
     Attributes:
-        relation: schema and name in the warehouse.
+        relation: schema and name in the warehouse, quoted.
         target: schema and name in PostgreSQL.
         columns: its columns, in their order.
         key: the columns of its primary key; empty where it has none.
         comment: its description, or None.
-        replaced: how many texts had a U+0000 in them, which PostgreSQL does not take.
     """
 
-    relation: tuple[str, str]
+    relation: str
     target: tuple[str, str]
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     comment: str | None
-    replaced: int = 0
 
     @property
     def name(self) -> str:
@@ -82,24 +66,40 @@ class Mart:
         return ".".join(self.target)
 
     @property
+    def table(self) -> str:
+        """The same, quoted."""
+        return qualified(*self.target)
+
+    @property
     def query(self) -> str:
         """SQL for its rows in DuckDB, as they are delivered."""
         values = (f"{column.value} as {quote_name(column.name)}" for column in self.columns)
-        return f"select {', '.join(values)} from {qualified(self.relation)}"
+        return f"select {', '.join(values)} from {self.relation}"
 
     @property
-    def shape(self) -> Shape:
-        """All that decides what its table looks like."""
-        return Shape(
-            [(column.name, column.type, column.required) for column in self.columns],
-            list(self.key),
-            [self.comment, *(column.comment for column in self.columns)],
-        )
+    def shape(self) -> dict[str, Any]:
+        """All that decides what its table looks like, as `audit.deliveries` remembers it."""
+        return {
+            "columns": [[column.name, column.type, column.required] for column in self.columns],
+            "key": list(self.key),
+            "comments": [self.comment, *(column.comment for column in self.columns)],
+        }
+
+    def count_nul(self, warehouse: DuckDBPyConnection) -> int:
+        """How many of its texts have a U+0000."""
+        sides = [(c.original, c.value) for c in self.columns if c.original != c.value]
+        counts = [f"count(*) filter ({one} is distinct from {other})" for one, other in sides]
+        if not counts:
+            return 0
+        [(count,)] = warehouse.execute(
+            f"select {' + '.join(counts)} from {self.relation}"
+        ).fetchall()
+        return int(count)
 
 
-def qualified(relation: tuple[str, str]) -> str:
+def qualified(schema: str, name: str) -> str:
     """Schema and name, quoted."""
-    return ".".join(map(quote_name, relation))
+    return f"{quote_name(schema)}.{quote_name(name)}"
 
 
 def read_marts(
@@ -128,83 +128,51 @@ def read_marts(
         where access = 'public'
         order by relation
     """)
-    marts: dict[tuple[str, str], Mart] = {}
+    marts: dict[str, Mart] = {}
+    named: dict[str, set[str]] = {}
     for schema, name, comment, keys, deliver in declared.fetchall():
-        columns = _columns(warehouse, schema, name, with_raw_text)
+        found = warehouse.execute(
+            "select column_name, data_type, not is_nullable, comment from duckdb_columns()"
+            " where schema_name = ? and table_name = ? order by column_index",
+            [schema, name],
+        ).fetchall()
+        columns = tuple(_column(*one) for one in found if with_raw_text or one[0] != RAW_TEXT)
         required = {column.name for column in columns if column.required}
         # A primary key asks for columns that are never null.
         fits = [tuple(key) for key in json.loads(keys or "[]") if required.issuperset(key)]
+        key = min(fits, key=len, default=())
         first, _, last = deliver.rpartition(".")
-        mart = Mart(
-            (schema, name),
-            (first or schema, last),
-            columns,
-            min(fits, key=len, default=()),
-            comment,
-        )
-        if mart.target in marts:
+        mart = Mart(qualified(schema, name), (first or schema, last), columns, key, comment)
+        if mart.name in marts:
             raise CasebookError(
                 f"two marts are delivered as {mart.name}", fix="declare another `meta: deliver:`"
             )
-        marts[mart.target] = mart
-    named = {m: {*m.relation, *m.target, m.name, ".".join(m.relation)} for m in marts.values()}
-    if unknown := set(selected) - set().union(*named.values()):
+        marts[mart.name] = mart
+        named[mart.name] = {schema, name, f"{schema}.{name}", *mart.target, mart.name}
+    if unknown := set(selected).difference(*named.values()):
         raise CasebookError(
-            f"no mart is called {min(unknown)}",
-            fix="name one of: " + ", ".join(mart.name for mart in named),
+            f"no mart is called {min(unknown)}", fix="name one of: " + ", ".join(marts)
         )
-    return [mart for mart, names in named.items() if not selected or names & set(selected)]
+    return [mart for mart in marts.values() if not selected or named[mart.name] & set(selected)]
 
 
-def _columns(
-    warehouse: DuckDBPyConnection, schema: str, name: str, with_raw_text: bool
-) -> tuple[Column, ...]:
-    found = warehouse.execute(
-        "select column_name, data_type, not is_nullable, comment from duckdb_columns()"
-        " where schema_name = ? and table_name = ? order by column_index",
-        [schema, name],
-    ).fetchall()
-    return tuple(
-        Column(column, *_type(kind, quote_name(column), required, comment))
-        for column, kind, required, comment in found
-        if column != RAW_TEXT or with_raw_text
-    )
-
-
-def _type(
-    kind: str, value: str, required: bool, comment: str | None
-) -> tuple[str, bool, str | None, str]:
-    """What follows a column's name: its type in PostgreSQL, and its value cast to what fits it."""
-    element = kind.removesuffix("[]")
+def _column(name: str, kind: str, required: bool, comment: str | None) -> Column:
+    """A column, its type in PostgreSQL, and its value cast to what fits it."""
+    value, element = quote_name(name), kind.removesuffix("[]")
     if element in _SAME or element.startswith("DECIMAL("):
-        return kind.lower(), required, comment, value
-    if element in _OTHER_NAMES:
-        return kind.replace(element, _OTHER_NAMES[element]), required, comment, value
-    if element in _INTEGERS:
-        exact = kind.replace(element, "decimal(38,0)")
-        return exact, required, comment, f"cast({value} as {exact})"
-    nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
-    text = f"cast({f'to_json({value})' if nested else value} as varchar)"
-    return "text", required, comment, text
-
-
-def without_nul(warehouse: DuckDBPyConnection, mart: Mart) -> Mart:
-    """The mart with U+FFFD for each U+0000, which PostgreSQL does not take, and their number."""
-    texts = [column for column in mart.columns if column.type.startswith("text")]
-    if not texts:
-        return mart
-    joined = (c.value if c.type == "text" else f"array_to_string({c.value}, '')" for c in texts)
-    counts = ", ".join(f"count(*) filter (contains({value}, chr(0)))" for value in joined)
-    found = warehouse.execute(f"select {counts} from {qualified(mart.relation)}").fetchone() or ()
-    held = {column for column, count in zip(texts, found, strict=True) if count}
-
-    def cleaned(column: Column) -> Column:
-        if column not in held:
-            return column
-        value = "text" if column.type == "text[]" else column.value
-        value = f"replace({value}, chr(0), '\ufffd')"
-        if column.type == "text[]":
-            value = f"list_transform({column.value}, lambda text: {value})"
-        return replace(column, value=value)
-
-    return replace(mart, columns=tuple(map(cleaned, mart.columns)), replaced=sum(found))
+        kind = kind.lower()
+    elif element in _OTHER_NAMES:
+        kind = kind.replace(element, _OTHER_NAMES[element])
+    elif element in _INTEGERS:
+        kind = kind.replace(element, "decimal(38,0)")
+        value = f"cast({value} as {kind})"
+    else:
+        nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+        value = f"cast({f'to_json({value})' if nested else value} as varchar)"
+        kind = "text"
+    clean = value
+    if kind == "text":
+        clean = f"replace({value}, chr(0), '\ufffd')"
+    elif kind == "text[]":
+        clean = f"list_transform({value}, lambda text: replace(text, chr(0), '\ufffd'))"
+    return Column(name, kind, required, comment, value, clean)

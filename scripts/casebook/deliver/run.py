@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from casebook.addresses import Address, find_address, postgres
 from casebook.deliver import statements
-from casebook.deliver.marts import Mart, Shape, qualified, read_marts, without_nul
+from casebook.deliver.marts import Mart, read_marts
 from casebook.errors import CasebookError
 from casebook.settings import Settings
 from casebook.sql import quote_name, quote_text
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Cursor
     from duckdb import DuckDBPyConnection
 
+# `Mart.shape` of the table as it is; None where there is none.
+Shape = dict[str, Any] | None
 VARIABLE = "CASEBOOK_DELIVER_URL"
 _LOCK = int.from_bytes(b"casebook", "big")
 # Names that no mart's column has.
@@ -82,24 +83,21 @@ def deliver(
             fix=f"set it, as in {VARIABLE}=postgresql://user:password@host:5432/database",
         )
     with _warehouse(settings) as warehouse, postgres(address, "casebook deliver") as cursor:
-        last = warehouse.execute(
-            "select build_id from audit.builds order by build_number desc limit 1"
-        )
-        report = DeliveryReport(str((last.fetchone() or ("",))[0]))
-        marts = [
-            without_nul(warehouse, mart)
-            for mart in read_marts(warehouse, selected, with_raw_text=with_raw_text)
-        ]
+        last = "select build_id from audit.builds order by build_number desc limit 1"
+        report = DeliveryReport(str((warehouse.execute(last).fetchone() or ("",))[0]))
+        marts = read_marts(warehouse, selected, with_raw_text=with_raw_text)
         if not _rows(cursor, f"select where pg_try_advisory_lock({_LOCK})"):
             raise CasebookError(
                 "another delivery is running", file=address.shown, fix="wait until it has ended"
             )
-        report.replaced = {mart.name: mart.replaced for mart in marts if mart.replaced}
+        report.replaced = {mart.name: n for mart in marts if (n := mart.count_nul(warehouse))}
         if waiting := _waiting(cursor, address, marts, report):
             _deliver(warehouse, cursor, waiting, report, progress)
         for mart in marts if verify else ():
             progress(mart.name)
-            report.differences[mart.name] = _compare(warehouse, cursor, mart)
+            _find_differing(warehouse, cursor, mart, ())
+            counts = f"select count({_NTH}), count({_PLACE}) from differing"
+            [report.differences[mart.name]] = warehouse.execute(counts).fetchall()
     return report
 
 
@@ -126,18 +124,16 @@ def _warehouse(settings: Settings) -> Iterator[DuckDBPyConnection]:
 
 def _waiting(
     cursor: Cursor, address: Address, marts: Sequence[Mart], report: DeliveryReport
-) -> dict[Mart, Shape | None]:
+) -> list[tuple[Mart, Shape]]:
     """The marts that are not there as the build has them, with the shape of tables that are."""
-    held: dict[tuple[str, str], tuple[str, Shape]] = {}
+    held = {}
     if _rows(cursor, "select where to_regclass('audit.deliveries') is not null"):
         query = "select schema_name, table_name, build_id, shape from audit.deliveries"
-        for schema, name, build, shape in _rows(cursor, query):
-            held[schema, name] = build, msgspec.json.decode(shape, type=Shape)
-    waiting: dict[Mart, Shape | None] = {}
+        held = {(s, t): (build, json.loads(shape)) for s, t, build, shape in _rows(cursor, query)}
+    waiting: list[tuple[Mart, Shape]] = []
     for mart in marts:
-        exists = f"select where to_regclass({quote_text(qualified(mart.target))}) is not null"
-        if not _rows(cursor, exists):
-            waiting[mart] = None
+        if not _rows(cursor, f"select where to_regclass({quote_text(mart.table)}) is not null"):
+            waiting.append((mart, None))
         elif mart.target not in held:
             raise CasebookError(
                 f"the database has a {mart.name} that no delivery made; nothing is changed",
@@ -147,54 +143,51 @@ def _waiting(
         elif held[mart.target] == (report.build, mart.shape):
             report.unchanged.append(mart.name)
         else:
-            waiting[mart] = held[mart.target][1]
+            waiting.append((mart, held[mart.target][1]))
     return waiting
 
 
 def _deliver(
     warehouse: DuckDBPyConnection,
     cursor: Cursor,
-    waiting: dict[Mart, Shape | None],
+    waiting: Sequence[tuple[Mart, Shape]],
     report: DeliveryReport,
     progress: Callable[[str], None],
 ) -> None:
     cursor.execute("begin")
     cursor.execute("set local lock_timeout to '5s'")
-    for schema in {"audit"} | {mart.target[0] for mart in waiting}:
+    for schema in {"audit"} | {mart.target[0] for mart, _ in waiting}:
         # Who may not make schemas can be given one.
         if _rows(cursor, f"select where to_regnamespace({quote_text(quote_name(schema))}) is null"):
             cursor.execute(f"create schema {quote_name(schema)}")
     cursor.execute(_LEDGER)
-    for mart, before in waiting.items():
+    for mart, before in waiting:
         progress(mart.name)
         changed = _write(warehouse, cursor, mart, before)
-        rows = _count(warehouse, qualified(mart.relation))
+        [(rows,)] = warehouse.execute(f"select count(*) from {mart.relation}").fetchall()
         report.delivered.append((mart.name, rows, changed))
         target = ", ".join(map(quote_text, mart.target))
-        shape = quote_text(msgspec.json.encode(mart.shape).decode())
+        build, shape = quote_text(report.build), quote_text(json.dumps(mart.shape))
         cursor.execute(f"delete from audit.deliveries where (schema_name, table_name) = ({target})")
         cursor.execute(
-            f"insert into audit.deliveries values ({target}, {quote_text(report.build)}, now(),"
-            f" {rows}, {changed}, {shape})"
+            f"insert into audit.deliveries values"
+            f" ({target}, {build}, now(), {rows}, {changed}, {shape})"
         )
     cursor.execute("commit")
 
 
-def _write(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart, before: Shape | None) -> int:
+def _write(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart, before: Shape) -> int:
     """Make a table equal to a mart; how many of its rows that changed."""
     wanted = mart.shape
-    if before and (before.columns, before.key) == (wanted.columns, wanted.key):
+    if before and (before["columns"], before["key"]) == (wanted["columns"], wanted["key"]):
         changed = _merge(warehouse, cursor, mart)
     else:
-        target = qualified(mart.target)
-        _run(
-            cursor,
-            statements.reshape(mart, before) if before else [statements.create(mart, target)],
-        )
+        create = [statements.create(mart, mart.table)]
+        _run(cursor, statements.reshape(mart, before) if before else create)
         schema, name = mart.target
         changed = _copy(warehouse, cursor, mart.query, name, db_schema_name=schema)
         _run(cursor, statements.constrain(mart))
-    if before is None or before.comments != wanted.comments:
+    if not before or before["comments"] != wanted["comments"]:
         _run(cursor, statements.comment(mart))
     return changed
 
@@ -202,30 +195,43 @@ def _write(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart, before: Sh
 def _merge(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> int:
     """Send a table the rows that it lacks, and take out those that it has beyond the mart's."""
     # Others may read it meanwhile, and nobody may write it.
-    cursor.execute(f"lock table {qualified(mart.target)} in share row exclusive mode")
-    columns = [quote_name(column.name) for column in mart.columns]
-    # Without a key, the first, second, … of equal rows is told apart by its number.
-    nth = "1" if mart.key else f"row_number() over (partition by {', '.join(columns)})"
-    by = [quote_name(name) for name in mart.key] or columns
-    same = " and ".join(f"here.{name} is not distinct from there.{name}" for name in (*by, _NTH))
-    differs = (f" or here.{name} is distinct from there.{name}" for name in columns)
-    sides = mart.query, _arriving(warehouse, cursor, mart)
-    here, there = (f"(select *, {nth} as {_NTH} from ({side}))" for side in sides)
-    warehouse.execute(
-        f"create or replace temp table differing as"
-        f" select {', '.join(f'here.{name}' for name in columns)}, here.{_NTH}, {_PLACE}"
-        f" from {here} as here full join {there} as there"
-        f" on {same} where here.{_NTH} is null or there.{_NTH} is null {''.join(differs)}"
-    )
+    cursor.execute(f"lock table {mart.table} in share row exclusive mode")
+    _find_differing(warehouse, cursor, mart, mart.key)
     cursor.execute(statements.create(mart, statements.COME, "temporary table"))
     cursor.execute(f"create temporary table {statements.GONE} (place text)")
-    come = f"select {', '.join(columns)} from differing where {_NTH} is not null"
+    come = f"select * exclude ({_NTH}, {_PLACE}) from differing where {_NTH} is not null"
     _copy(warehouse, cursor, come, statements.COME, temporary=True)
     gone = f"select {_PLACE} as place from differing where {_NTH} is null"
     _copy(warehouse, cursor, gone, statements.GONE, temporary=True)
     changed = _run(cursor, statements.merge(mart))
     cursor.execute(f"drop table {statements.COME}, {statements.GONE}")
     return changed
+
+
+def _find_differing(
+    warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart, key: Sequence[str]
+) -> None:
+    """Fill `differing` with the mart's rows that the table lacks, and places of those beyond it.
+
+    Without a key, the first, second, … of equal rows is told apart by its number.
+    """
+    described = warehouse.execute(f"describe {mart.query}").fetchall()
+    kinds = {quote_name(name): kind for name, kind, *_ in described}
+    cursor.execute(f"select {', '.join(kinds)}, ctid::text as {_PLACE} from {mart.table}")
+    warehouse.register("arriving", cursor.fetch_record_batch())
+    typed = (f"cast({name} as {kind}) as {name}" for name, kind in kinds.items())
+    there = f"select {', '.join(typed)}, {_PLACE} from arriving"
+    nth = "1" if key else f"row_number() over (partition by {', '.join(kinds)})"
+    by = [*(map(quote_name, key) if key else kinds), _NTH]
+    same = " and ".join(f"here.{name} is not distinct from there.{name}" for name in by)
+    differs = " or ".join(f"here.{name} is distinct from there.{name}" for name in (_NTH, *kinds))
+    warehouse.execute(
+        f"create or replace temp table differing as"
+        f" select {', '.join(f'here.{name}' for name in kinds)}, here.{_NTH}, {_PLACE}"
+        f" from (select *, {nth} as {_NTH} from ({mart.query})) as here"
+        f" full join (select *, {nth} as {_NTH} from ({there})) as there"
+        f" on {same} where {differs}"
+    )
 
 
 def _run(cursor: Cursor, many: Iterable[str]) -> int:
@@ -247,29 +253,3 @@ def _copy(
 ) -> int:
     reader = warehouse.execute(query).to_arrow_reader(100_000)
     return int(cursor.adbc_ingest(name, reader, mode="append", **place))
-
-
-def _arriving(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> str:
-    """SQL that gives, once, a table's rows typed as the mart's, and the place of each in it."""
-    here = warehouse.execute(f"describe {mart.query}").fetchall()
-    names = ", ".join(quote_name(name) for name, *_ in here)
-    typed = ", ".join(f"cast({quote_name(n)} as {kind}) as {quote_name(n)}" for n, kind, *_ in here)
-    cursor.execute(f"select {names}, ctid::text as {_PLACE} from {qualified(mart.target)}")
-    warehouse.register("arriving", cursor.fetch_record_batch())
-    return f"select {typed}, {_PLACE} from arriving"
-
-
-def _compare(warehouse: DuckDBPyConnection, cursor: Cursor, mart: Mart) -> tuple[int, int]:
-    """How many rows only the warehouse has, and how many only the database."""
-    warehouse.execute(
-        f"create or replace temp table there as select * exclude ({_PLACE})"
-        f" from ({_arriving(warehouse, cursor, mart)})"
-    )
-    sides = mart.query, "from there"
-    only = [f"({one} except all {other})" for one, other in (sides, sides[::-1])]
-    return _count(warehouse, only[0]), _count(warehouse, only[1])
-
-
-def _count(warehouse: DuckDBPyConnection, relation: str) -> int:
-    [(count,)] = warehouse.execute(f"select count(*) from {relation}").fetchall()
-    return int(count)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from casebook.deliver.marts import Mart, Shape, qualified
+from casebook.deliver.marts import Mart
 from casebook.sql import quote_name, quote_text
 
 # Temporary tables of rows that a table lacks, and of the places of those that it has no more.
@@ -17,18 +18,18 @@ def create(mart: Mart, name: str, kind: str = "table") -> str:
     return f"create {kind} {name} ({columns})"
 
 
-def reshape(mart: Mart, before: Shape) -> Iterator[str]:
+def reshape(mart: Mart, before: dict[str, Any]) -> Iterator[str]:
     """Take all rows out of a table, and give it the mart's columns.
 
     Args:
         mart: the mart.
         before: the shape that the table has.
     """
-    table = f"alter table {qualified(mart.target)}"
-    had = {name: (kind, required) for name, kind, required in before.columns}
+    table = f"alter table {mart.table}"
+    had = {name: (kind, required) for name, kind, required in before["columns"]}
     wanted = {column.name: column for column in mart.columns}
-    yield f"delete from {qualified(mart.target)}"
-    if before.key:
+    yield f"delete from {mart.table}"
+    if before["key"]:
         yield f"{table} drop constraint {_key_name(mart)}"
     for name, (kind, required) in had.items():
         column = quote_name(name)
@@ -45,7 +46,7 @@ def reshape(mart: Mart, before: Shape) -> Iterator[str]:
 
 def constrain(mart: Mart) -> Iterator[str]:
     """Add not-null constraints and the primary key, once the rows are there."""
-    table = f"alter table {qualified(mart.target)}"
+    table = f"alter table {mart.table}"
     for column in mart.columns:
         if column.required:
             yield f"{table} alter column {quote_name(column.name)} set not null"
@@ -55,7 +56,7 @@ def constrain(mart: Mart) -> Iterator[str]:
 
 def comment(mart: Mart) -> Iterator[str]:
     """The descriptions of a mart and its columns; `comment on` keeps no reader out."""
-    target = qualified(mart.target)
+    target = mart.table
     yield f"comment on table {target} is {quote_text(mart.comment or '')}"
     for column in mart.columns:
         name = f"{target}.{quote_name(column.name)}"
@@ -64,7 +65,7 @@ def comment(mart: Mart) -> Iterator[str]:
 
 def merge(mart: Mart) -> Iterator[str]:
     """Take out the rows of a table whose places are in GONE, and take in those that are in COME."""
-    target, names = qualified(mart.target), [column.name for column in mart.columns]
+    target, names = mart.table, [column.name for column in mart.columns]
     yield f"delete from {target} where ctid in (select place::tid from {GONE})"
     insert = f"insert into {target} ({_list(names)}) select {_list(names)} from {COME}"
     if others := [name for name in names if name not in mart.key] if mart.key else []:

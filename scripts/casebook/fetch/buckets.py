@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Container
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePosixPath
+from typing import Any
 
 from casebook.addresses import Address, TransientError, needs_package
 from casebook.errors import CasebookError
 from casebook.fetch.delivery import Delivery, Workplace
 from casebook.sources import Table
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
 
 _WILDCARD = re.compile(r"[*?\[]")
 _FINAL = (FileNotFoundError, PermissionError, ValueError, TypeError)
@@ -37,7 +34,29 @@ def mirror(table: Table, address: Address, place: Workplace) -> Delivery:
         import fsspec
 
         files, pattern = fsspec.core.url_to_fs(address.text, skip_instance_cache=True)
-        return _mirror(files, pattern, table, address, place)
+        root = _WILDCARD.split(pattern)[0].rpartition("/")[0]
+        found = {p: f for p, f in files.glob(pattern, detail=True).items() if f["type"] == "file"}
+        if not found and not files.exists(root):
+            raise FileNotFoundError("there is nothing at the address")
+        before, versions = place.known(table).get("files", {}), dict[str, list[Any]]()
+        moves, done = [], 0
+        for path, facts in sorted(found.items()):
+            name = _name(path.removeprefix(root).lstrip("/"), versions, address)
+            version = next((str(facts[key]) for key in _VERSIONS if facts.get(key)), "")
+            versions[name] = [version, facts["size"]]
+            target = place.target(table, name)
+            if before.get(name) == versions[name] and target.is_file():
+                continue
+            digest = hashlib.sha256(f"{table.name}/{name}/{versions[name]}".encode()).hexdigest()
+            staged, part = place.folder / digest, place.folder / f"{digest}.part"
+            if not staged.exists():
+                files.get_file(path, str(part))
+                if (size := part.stat().st_size) != facts["size"]:
+                    raise OSError(f"{size:,} of {facts['size']:,} bytes of {path} came")
+                part.replace(staged)
+            done += facts["size"]
+            place.progress(table.full_name, done, "bytes")
+            moves.append((staged, target))
     except ImportError as error:
         raise needs_package(error) from error
     except CasebookError:
@@ -48,46 +67,11 @@ def mirror(table: Table, address: Address, place: Workplace) -> Delivery:
             file=address.shown,
             fix="see that the address is right, and that what it needs to be read is set",
         ) from None
-
-
-def _mirror(
-    files: AbstractFileSystem, pattern: str, table: Table, address: Address, place: Workplace
-) -> Delivery:
-    root = _WILDCARD.split(pattern)[0].rpartition("/")[0]
-    found = {p: f for p, f in files.glob(pattern, detail=True).items() if f["type"] == "file"}
-    if not found and not files.exists(root):
-        raise CasebookError(
-            "there is nothing at the address", file=address.shown, fix="mend the address"
-        )
-    before, versions = place.known(table).get("files", {}), dict[str, list[Any]]()
-    moves, done = [], 0
-    for path, facts in sorted(found.items()):
-        name = _name(path.removeprefix(root).lstrip("/"), versions, address)
-        version = next((str(facts[key]) for key in _VERSIONS if facts.get(key)), "")
-        versions[name] = [version, facts["size"]]
-        target = place.target(table, name)
-        if before.get(name) == versions[name] and target.is_file():
-            continue
-        digest = hashlib.sha256(f"{table.name}/{name}/{versions[name]}".encode()).hexdigest()
-        staged = place.staged(digest)
-        if not staged.exists():
-            _get(files, path, staged, facts["size"])
-        done += facts["size"]
-        place.progress(table.full_name, done, "bytes")
-        moves.append((staged, target))
     gone = sorted(before.keys() - versions)
     message = f"{len(moves):,} files, {done:,} bytes" if moves else "nothing new"
     if gone:
         message += f"; gone there, kept here: {', '.join(gone)}"
     return Delivery(table, moves, message, {"files": before | versions})
-
-
-def _get(files: AbstractFileSystem, path: str, staged: Path, size: int) -> None:
-    part = staged.with_suffix(".part")
-    files.get_file(path, str(part))
-    if part.stat().st_size != size:
-        raise OSError(f"{part.stat().st_size:,} of {size:,} bytes of {path} came")
-    part.replace(staged)
 
 
 def _name(name: str, others: Container[str], address: Address) -> str:

@@ -74,22 +74,19 @@ def _find(
 ) -> tuple[int, str, str]:
     """A table's object id, schema and name: by name, else by alias; what is on the path first."""
     for spelling in table.names:
-        fits = [
-            (oid, schema, name, visible)
-            for oid, schema, name, visible in relations
-            if spelling.lower() in (name.lower(), f"{schema}.{name}".lower())
-        ]
-        exact = [fit for fit in fits if fit[3]] or fits
-        if len(exact) > 1:
+        called = spelling.lower()
+        fits = [one for one in relations if called in (one[2].lower(), ".".join(one[1:3]).lower())]
+        fits = [one for one in fits if one[3]] or fits
+        if len(fits) > 1:
             raise CasebookError(
-                f"the database has {len(exact)} tables for {table.full_name}: "
-                + ", ".join(f"{schema}.{name}" for _, schema, name, _ in exact),
+                f"the database has {len(fits)} tables for {table.full_name}: "
+                + ", ".join(f"{schema}.{name}" for _, schema, name, _ in fits),
                 file=address.shown,
                 fix="name the one with its schema among the table's aliases, or set the user's"
                 " search_path",
             )
-        if exact:
-            return exact[0][:3]
+        if fits:
+            return fits[0][:3]
     raise CasebookError(
         f"the database has no table {' or '.join(table.names)}",
         file=address.shown,
@@ -104,17 +101,16 @@ def _query(table: Table, relation: str, columns: list[tuple[str, str]]) -> str:
         declared = next((column for column in table.columns if column.name == key), None)
         spellings = (key, *(declared.aliases if declared else ()))
         keys += [c for s in spellings for c in columns if c[0].lower() == s.lower()][:1]
-    named = {name: f"whole.{quote_name(name)}" for name, _ in columns}
     texts = {
-        name: f"to_json({named[name]})::text" if category == "A" else f"{named[name]}::text"
+        quote_name(name): f"{'to_json' if category == 'A' else ''}(whole.{quote_name(name)})::text"
         for name, category in columns
     }
     order = [
-        named[name] if category in _ORDERED_AS_THEY_ARE else f'{texts[name]} collate "C"'
-        for name, category in keys
+        f"whole.{name}" if category in _ORDERED_AS_THEY_ARE else f'{texts[name]} collate "C"'
+        for name, category in ((quote_name(name), category) for name, category in keys)
     ]
     order += [f'{text} collate "C"' for text in texts.values()]
-    selected = ", ".join(f"{text} as {quote_name(name)}" for name, text in texts.items())
+    selected = ", ".join(f"{text} as {name}" for name, text in texts.items())
     return f"select {selected} from {relation} as whole order by {', '.join(order)}"
 
 
@@ -122,7 +118,7 @@ def _copy(cursor: Cursor, query: str, table: Table, place: Workplace) -> Deliver
     import pyarrow.parquet
 
     name, rows = f"{table.name}.parquet", 0
-    staged, target = place.staged(name), place.target(table, name)
+    staged, target = place.folder / name, place.target(table, name)
     cursor.execute(query)
     reader = cursor.fetch_record_batch()
     schema = reader.schema.remove_metadata()

@@ -69,18 +69,13 @@ class Workplace:
             self._finish()
             yield
 
-    def staged(self, name: str) -> Path:
-        """Where to write a file until all is whole."""
-        return self.folder / name
-
     def target(self, table: Table, name: str) -> Path:
         """Where a file of a table belongs."""
         return self.raw / table.source / table.name / name
 
     def known(self, table: Table) -> dict[str, Any]:
         """What is remembered of a table's place."""
-        known: dict[str, Any] = _read(self.folder / "known.json").get(table.name, {})
-        return known
+        return dict(_read(self.folder / "known.json").get(table.name, {}))
 
     def take(self, deliveries: Sequence[Delivery]) -> None:
         """Move what was fetched into the raw folder; if that is killed, the next fetch ends it.
@@ -91,15 +86,16 @@ class Workplace:
         moves = {str(s): str(t) for delivery in deliveries for s, t in delivery.moves}
         write_json(self.folder / "moves.json", moves)
         self._finish()
-        known = {d.table.name: d.known for d in deliveries if d.known}
-        path = self.folder / "known.json"
-        write_json(path, _read(path) | known)
+        known = _read(self.folder / "known.json")
+        known |= {d.table.name: d.known for d in deliveries if d.known}
+        write_json(self.folder / "known.json", known)
 
     def _finish(self) -> None:
-        for staged, target in _read(self.folder / "moves.json").items():
+        moves = self.folder / "moves.json"
+        for staged, target in _read(moves).items():
             if Path(staged).exists():
                 _move(Path(staged), Path(target))
-        (self.folder / "moves.json").unlink(missing_ok=True)
+        moves.unlink(missing_ok=True)
 
 
 def is_same(path: Path, other: Path) -> bool:

@@ -95,7 +95,7 @@ def fetch(
 def _fetch_source(
     place: Workplace, tables: Sequence[Table], pauses: Sequence[float], report: FetchReport
 ) -> None:
-    errands: list[Callable[[], list[Delivery]]] = []
+    errands: list[Callable[[], Delivery]] = []
     databases: dict[Address, list[Table]] = {}
     for table in tables:
         declared = _declared(table)
@@ -107,8 +107,8 @@ def _fetch_source(
         elif declared.database:
             databases.setdefault(address, []).append(table)
         elif address.text.startswith(("http://", "https://")) and "*" not in address.text:
-            arguments = (table, address, place, declared.member, declared.sha256)
-            errands.append(lambda arguments=arguments: [download(*arguments)])  # type: ignore[misc]
+            wanted = (declared.member, declared.sha256)
+            errands.append(partial(download, table, address, place, *wanted))
         elif declared.member or declared.sha256:
             raise CasebookError(
                 f"{table.full_name} declares `member` or `sha256`, which only one file can have",
@@ -116,12 +116,13 @@ def _fetch_source(
                 fix="give an address that begins with http:// or https://, without wildcards",
             )
         else:
-            errands.append(lambda t=table, a=address: [mirror(t, a, place)])  # type: ignore[misc]
-    errands += [partial(snapshots, tables, a, place) for a, tables in databases.items()]
-    if not errands:
+            errands.append(partial(mirror, table, address, place))
+    if not errands and not databases:
         return
     with place.only_fetch():
-        deliveries = [one for errand in errands for one in _patiently(errand, pauses)]
+        deliveries = [_patiently(errand, pauses) for errand in errands]
+        for address, copied in databases.items():
+            deliveries += _patiently(partial(snapshots, copied, address, place), pauses)
         place.take(deliveries)
     for one in deliveries:
         outcome = report.fetched if one.moves else report.unchanged

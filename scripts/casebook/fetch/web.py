@@ -57,7 +57,7 @@ def download(
     wanted = wanted.lower() if wanted else None
     if wanted and known.get("sha256") == wanted:
         return Delivery(table, (), "nothing new: it has the declared sum")
-    part = place.staged(f"{table.name}.part")
+    part = place.folder / f"{table.name}.part"
     version = _request(address, part, known, lambda n: place.progress(table.full_name, n, "bytes"))
     if version is None:
         return Delivery(table, (), "nothing new: the server has what it had")
@@ -70,7 +70,7 @@ def download(
             file=address.shown,
             fix="fetch again; if the file was replaced, check it and declare its sum",
         )
-    staged, size = place.staged(f"{table.name}.whole"), part.stat().st_size
+    staged, size = place.folder / f"{table.name}.whole", part.stat().st_size
     if member and name != remote:
         _unpack(part, member, staged, address)
         part.unlink()

@@ -12,7 +12,6 @@ raw file it came from without that text standing in every row.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import functools
 import hashlib
@@ -20,16 +19,14 @@ import os
 import re
 import shutil
 import tempfile
-import threading
-import time
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from casebook.errors import CasebookError
-from casebook.files import MAX_NAME, write_json
+from casebook.files import MAX_NAME, create, write_json
 from casebook.lake.ledger import CORRECTIONS, Damaged, Key, LedgerEntry, read_entry, write_entry
 from casebook.settings import MARK, read_mark
 
@@ -37,6 +34,7 @@ LEDGER = "_ledger"
 REJECTED = "_rejected"
 FETCH = "_fetch"
 TEMPORARY = "_tmp"
+LOCKS = "_locks"
 LOCK = "_lock"
 # Spark takes names that begin with _ or . for hidden, and no encoded raw path begins with ~.
 ENTRY = "~entry.json"
@@ -74,21 +72,18 @@ def landed_name(file_hash: str, loaded_at: datetime) -> str:
     return f"{file_hash}-{loaded_at.astimezone(UTC):%Y%m%dT%H%M%S%f}.parquet"
 
 
+@dataclass(frozen=True)
 class Lake:
     """One lake folder, which is made when something is first written."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._lock_file: int | None = None
-        self._one_thread = threading.RLock()
+    root: Path
 
     def entry_path(self, source: str, table: str, source_file: str) -> Path:
         """Where the ledger entry of a raw file is.
 
         A path that no folder can be named after (`fits`) has its entry under the path's hash.
         """
-        digest = hashlib.sha256(os.fsencode(source_file)).hexdigest
-        name = encode(source_file) if fits(source_file) else f"~{digest()}"
+        name = encode(source_file) if fits(source_file) else f"~{_digest(source_file)}"
         return self.root / LEDGER / source / table / name / ENTRY
 
     def landed_folder(self, source: str, table: str, source_file: str) -> Path:
@@ -142,12 +137,12 @@ class Lake:
         temporary.replace(target)
         return target.relative_to(self.root).as_posix()
 
-    def has_files(self, entry: LedgerEntry) -> bool:
-        """Whether all files that an entry names are there."""
-        return all((self.root / file).is_file() for file in entry.files)
-
-    def why_damaged(self, entry: LedgerEntry) -> str | None:
-        """What is wrong with the bytes of an entry's files, or None."""
+    def why_damaged(self, entry: LedgerEntry, *, by_hash: bool = True) -> str | None:
+        """What is wrong with the files that an entry names, or None; `by_hash` reads them."""
+        if not all((self.root / file).is_file() for file in entry.files):
+            return "a landed file of it is missing"
+        if not by_hash:
+            return None
         if entry.landed_hash is None:
             return "the ledger has no hash of its landed files"
         is_same = self.hash_of(entry.files) == entry.landed_hash
@@ -184,7 +179,7 @@ class Lake:
         To be called while nothing loads or builds. What `casebook fetch` knows of places stays;
         `current` are the raw files that were just loaded.
         """
-        kept = {self.root / MARK, self.root / LOCK}
+        kept = {self.root / MARK}
         for known in self.entries({}):
             with self.file_lock(known.source_file):
                 entry = self.read_entry(*known.key)
@@ -197,7 +192,7 @@ class Lake:
                 kept |= {path, path.with_name(CORRECTIONS), *(self.root / f for f in entry.files)}
         for folder, _, names in os.walk(self.root, topdown=False):
             place = Path(folder)
-            if place.relative_to(self.root).parts[:1] in ((TEMPORARY,), (FETCH,)):
+            if place.relative_to(self.root).parts[:1] in ((TEMPORARY,), (FETCH,), (LOCKS,)):
                 continue
             for name in names:
                 if place / name not in kept:
@@ -222,28 +217,34 @@ class Lake:
                 write_json(self.root / MARK, {"raw": resolved, "entry": ENTRY})
 
     @contextlib.contextmanager
-    def file_lock(self, source_file: str) -> Iterator[None]:
-        """Hold the lock of one raw file, waiting for a loader that has it.
-
-        One byte of the lake's lock file stands for each raw file; the system frees it when the
-        loader ends, however it ends. It keeps out other processes, not threads of this one.
-        """
-        with self._one_thread:
-            if self._lock_file is None:
-                self.root.mkdir(parents=True, exist_ok=True)
-                self._lock_file = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        place = int.from_bytes(hashlib.sha256(os.fsencode(source_file)).digest()[:7], "big")
-        _wait_for_lock(self._lock_file, place)
+    def failures_told(self, command: str, kind: type[Exception] = OSError) -> Iterator[None]:
+        """Turn failures of the lake's disk, `OSError` and that, into a CasebookError."""
         try:
             yield
-        finally:
-            fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, place)
+        except (OSError, kind) as error:
+            raise CasebookError(
+                f"the lake cannot be written or read: {error}",
+                file=self.root,
+                fix=f"free some space or mend the permissions, then run `casebook {command}` again;"
+                " what is landed so far stays",
+            ) from error
+
+    @contextlib.contextmanager
+    def file_lock(self, source_file: str) -> Iterator[None]:
+        """Hold the lock of one raw file, waiting for whoever has it.
+
+        256 lock files stand for all raw files. The system frees a lock when the loader ends,
+        however it ends. Whoever holds one must not take another.
+        """
+        with create(self.root / LOCKS / _digest(source_file)[:2]) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
         """A folder for temporary files, on the lake's own disk and gone when the loader ends."""
         parent = self.root / TEMPORARY
-        with self._one_thread, self.file_lock(TEMPORARY):
+        with self.file_lock(TEMPORARY):
             parent.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(dir=parent))
             lock = (folder / LOCK).open("w")
@@ -259,7 +260,7 @@ class Lake:
         parent = self.root / TEMPORARY
         if not parent.is_dir() or not any(parent.iterdir()):
             return
-        with self._one_thread, self.file_lock(TEMPORARY):
+        with self.file_lock(TEMPORARY):
             for folder in parent.iterdir():
                 with contextlib.suppress(BlockingIOError):
                     with contextlib.suppress(FileNotFoundError), (folder / LOCK).open() as lock:
@@ -267,18 +268,5 @@ class Lake:
                     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait_for_lock(file: int, place: int) -> None:
-    """Lock one byte of a file.
-
-    Where several threads of two loaders wait for each other's locks, the system may take that for
-    a deadlock, as it does not tell threads apart. It is none: no thread holds one lock of a raw
-    file while it waits for another.
-    """
-    while True:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
-            return
-        except OSError as error:
-            if error.errno != errno.EDEADLK:
-                raise
-            time.sleep(0.01)
+def _digest(source_file: str) -> str:
+    return hashlib.sha256(os.fsencode(source_file)).hexdigest()

@@ -12,10 +12,8 @@ from casebook.sql import quote_text
 if TYPE_CHECKING:
     import duckdb
 
-_COLUMNS = (
-    "{record: 'BIGINT', first_line: 'BIGINT', reason_code: 'VARCHAR', message: 'VARCHAR',"
-    " raw: 'VARCHAR'}"
-)
+_COLUMNS = {"record": "BIGINT", "first_line": "BIGINT"}
+_COLUMNS |= dict.fromkeys(("reason_code", "message", "raw"), "VARCHAR")
 _SMALLEST_OBJECT_LIMIT = 16 << 20
 _ROW_GROUP_BYTES = 32 << 20
 # Bytes that are not UTF-8 are shown as \xNN: runs of well-formed characters (table 3-7 of Unicode)
@@ -64,13 +62,8 @@ class Quarantine:
             message: the reason, for people.
             raw: its bytes, exactly as they stand in the file.
         """
-        row: dict[str, object] = {
-            "record": record,
-            "first_line": first_line,
-            "reason_code": reason_code,
-        }
-        row |= {"message": message, "raw": raw}
-        line = _encode(row) + b"\n"  # bytes as base64
+        row = (record, first_line, reason_code, message, raw)
+        line = _encode(dict(zip(_COLUMNS, row, strict=True))) + b"\n"  # bytes as base64
         if self._file is None:
             self._file = self._spool.open("wb")
         self._file.write(line)

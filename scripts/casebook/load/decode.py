@@ -104,10 +104,7 @@ def decode_columns(
 
 
 def _spool_changes(rows: duckdb.DuckDBPyConnection, spool: Path) -> int:
-    """Write a line of JSON for each row, with the values that decoding changes.
-
-    Returns the bytes of the longest line that holds a change; 0 where nothing changes.
-    """
+    """Write a line for each row, with what changes; returns the longest such line, or 0."""
     longest = 0
     with spool.open("wb") as file:
         while batch := rows.fetchmany(_BATCH_ROWS):

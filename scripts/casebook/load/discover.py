@@ -6,9 +6,9 @@ import os
 import shutil
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -62,6 +62,13 @@ class RawFile:
         size = self.archived.file_size if self.archived else status.st_size
         return size, status.st_mtime_ns
 
+    def seen(self) -> tuple[int, int]:
+        """Its status, or zeros where that cannot be told."""
+        try:
+            return self.status()
+        except OSError:
+            return 0, 0
+
     def delivered(self, folder: Path) -> Path:
         """The file to read: a copy in a folder, under its own name, of a member of an archive.
 
@@ -96,7 +103,7 @@ def _opened(path: Path) -> Iterator[ZipFile]:
         raise Refused(f"the archive is damaged ({error}); have it delivered again") from error
 
 
-@dataclass
+@dataclass(frozen=True)
 class Found:
     """What `find_files` saw.
 
@@ -106,8 +113,8 @@ class Found:
             files, as paths under the raw folder; folders end in `/`.
     """
 
-    files: list[RawFile] = field(default_factory=list)
-    undeclared: list[str] = field(default_factory=list)
+    files: list[RawFile]
+    undeclared: list[str]
 
 
 def find_files(raw: Path, tables: Sequence[Table], *, whole: bool) -> Found:
@@ -124,26 +131,19 @@ def find_files(raw: Path, tables: Sequence[Table], *, whole: bool) -> Found:
     if not raw.is_dir():
         fix = "put files into raw/<source>/<table>/, or name the folder with --raw or CASEBOOK_RAW"
         raise CasebookError("there is no such raw folder", file=raw, fix=fix)
-    found = Found()
     try:
-        for table in tables:
-            folder = raw / table.source / table.name
-            if os.path.lexists(folder):
-                _look(folder, raw, table, found)
-        for source in sorted({table.source for table in tables}):
-            for path in _databases(raw / source):
-                _look_into(path, raw, [t for t in tables if t.source == source], found, whole)
-        if whole:
-            found.undeclared += _undeclared(raw, tables)
+        found = list(_things(raw, tables, whole))
     except OSError as error:
         reason = f"the folder cannot be listed: {error.strerror}"
         raise CasebookError(reason, file=error.filename, fix="mend its permissions") from error
-    found.files = sorted(_checked(found.files), key=lambda file: os.fsencode(file.source_file))
-    found.undeclared.sort()
-    return found
+    files = _checked(thing for thing in found if isinstance(thing, RawFile))
+    return Found(
+        sorted(files, key=lambda file: os.fsencode(file.source_file)),
+        sorted(thing for thing in found if isinstance(thing, str)),
+    )
 
 
-def _checked(files: list[RawFile]) -> Iterator[RawFile]:
+def _checked(files: Iterable[RawFile]) -> Iterator[RawFile]:
     """Each name once, as of two things neither is read; a snapshot's table has no other files."""
     named: dict[str, RawFile] = {}
     for file in files:
@@ -158,66 +158,85 @@ def _checked(files: list[RawFile]) -> Iterator[RawFile]:
         yield file
 
 
-def _look(
-    path: Path, raw: Path, table: Table, found: Found, above: tuple[tuple[int, int], ...] = ()
-) -> None:
-    """Add a file, or all files of a folder; `above` are device and inode of the folders above."""
+def _things(raw: Path, tables: Sequence[Table], whole: bool) -> Iterator[RawFile | str]:
+    """All that lies in the raw folder: files of tables, and names of what is undeclared."""
+    sources = {table.source: raw / table.source for table in tables}
+    folders = {raw / table.source / table.name: table for table in tables}
+    databases = {source: set(_databases(folder)) for source, folder in sources.items()}
+    for folder, table in folders.items():
+        if os.path.lexists(folder):
+            yield from _in_folder(folder, raw, table)
+    for source, paths in databases.items():
+        for path in paths:
+            yield from _in_database(path, raw, [t for t in tables if t.source == source], whole)
+    for first in raw.iterdir() if whole else ():
+        if first.name not in sources:
+            yield _shown(raw, first)
+        elif first.is_dir():
+            known = databases[first.name] | folders.keys()
+            yield from (_shown(raw, second) for second in first.iterdir() if second not in known)
+
+
+def _in_folder(
+    path: Path, raw: Path, table: Table, above: tuple[tuple[int, int], ...] = ()
+) -> Iterator[RawFile | str]:
+    """A file, or all in a folder; `above` are device and inode of the folders above."""
     try:
         status = status_below(path, raw)
         if not stat.S_ISDIR(status.st_mode):
-            _add_file(path, status, raw, table, found)
+            yield from _file(path, status, raw, table)
             return
         identity = (status.st_dev, status.st_ino)
         if identity in above:
             raise OSError("a symbolic link that leads back to a folder around it")
         children = list(path.iterdir())
     except (OSError, RuntimeError) as error:
-        found.files.append(RawFile(path, name_below(raw, path), table, why_unreadable(error)))
+        yield RawFile(path, name_below(raw, path), table, why_unreadable(error))
         return
     for child in children:
         if child.name.startswith(".") or is_sidecar(child.name):
-            found.undeclared.append(_shown(raw, child))
+            yield _shown(raw, child)
         else:
-            _look(child, raw, table, found, (*above, identity))
+            yield from _in_folder(child, raw, table, (*above, identity))
 
 
-def _add_file(path: Path, status: os.stat_result, raw: Path, table: Table, found: Found) -> None:
-    """Add a file in a declared table's folder: of a database its table, of an archive all files."""
+def _file(path: Path, status: os.stat_result, raw: Path, table: Table) -> Iterator[RawFile | str]:
+    """A file in a declared table's folder: of a database its table, of an archive all files."""
     name, member = name_below(raw, path), None
     refusal = check_file(path, status) or _lacks_folders(path, raw, table)
     try:
         if path.suffix.lower() == ".zip" and not refusal:
-            _add_members(path, name, table, found)
+            yield from _members(path, name, table)
             return
         if is_database(path.name) and not refusal:
             names = table_names(path)
             member = find_table(names, *table.names)
-            found.undeclared += [f"{name}#{other}" for other in names if other != member]
+            yield from (f"{name}#{other}" for other in names if other != member)
             refusal = None if member else no_such_table(table.name, names)
     except Refused as reason:
         refusal = str(reason)
     if is_database(path.name):
         name = f"{name}#{table.name}"
-    found.files.append(RawFile(path, name, table, refusal, member))
+    yield RawFile(path, name, table, refusal, member)
 
 
-def _add_members(path: Path, name: str, table: Table, found: Found) -> None:
-    """Add the files in an archive, but for those that are hidden, or that macOS adds."""
+def _members(path: Path, name: str, table: Table) -> Iterator[RawFile | str]:
+    """The files in an archive; those that are hidden, or that macOS adds, are undeclared."""
     with _opened(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
     if not members:
         raise Refused("the archive holds no files")
     for member in members:
-        parts, refusal = member.filename.split("/"), None
+        full_name, refusal = f"{name}#{member.filename}", None
+        parts = member.filename.split("/")
         if parts[0] == "__MACOSX" or any(part.startswith(".") for part in parts):
-            found.undeclared.append(f"{name}#{member.filename}")
+            yield full_name
             continue
         if member.flag_bits & 1:
             refusal = "it is encrypted; have it delivered without a password"
         elif is_database(member.filename) or member.filename.lower().endswith(".zip"):
             refusal = "it is not read from an archive; deliver it unpacked"
-        file = RawFile(path, f"{name}#{member.filename}", table, refusal, archived=member)
-        found.files.append(file)
+        yield RawFile(path, full_name, table, refusal, archived=member)
 
 
 def _databases(folder: Path) -> Iterator[Path]:
@@ -228,8 +247,10 @@ def _databases(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _look_into(path: Path, raw: Path, tables: Sequence[Table], found: Found, whole: bool) -> None:
-    """Add the declared tables of a source's database, or the database where it cannot be read."""
+def _in_database(
+    path: Path, raw: Path, tables: Sequence[Table], whole: bool
+) -> Iterator[RawFile | str]:
+    """The declared tables of a source's database, or the database where it cannot be read."""
     name = name_below(raw, path)
     try:
         if refusal := check_file(path, status_below(path, raw)):
@@ -239,20 +260,19 @@ def _look_into(path: Path, raw: Path, tables: Sequence[Table], found: Found, who
         names = table_names(path)
     except (OSError, RuntimeError, Refused) as error:
         reason = str(error) if isinstance(error, Refused) else why_unreadable(error)
-        table = Table(tables[0].source, PurePosixPath(name).stem, ())
-        found.files.append(RawFile(path, name, table, reason))
+        yield RawFile(path, name, Table(tables[0].source, PurePosixPath(name).stem, ()), reason)
         return
     others = set(names)
     for table in tables:
         if member := find_table(names, *table.names):
             others.discard(member)
             refusal = _lacks_folders(path, raw, table)
-            found.files.append(RawFile(path, f"{name}#{table.name}", table, refusal, member))
+            yield RawFile(path, f"{name}#{table.name}", table, refusal, member)
     if whole and len(others) == len(names):
         has, wanted = ", ".join(names) or "none", ", ".join(table.name for table in tables)
-        found.undeclared.append(f"{name} (its tables: {has}; declared: {wanted})")
+        yield f"{name} (its tables: {has}; declared: {wanted})"
     elif whole:
-        found.undeclared += [f"{name}#{other}" for other in others]
+        yield from (f"{name}#{other}" for other in others)
 
 
 def _lacks_folders(path: Path, raw: Path, table: Table) -> str | None:
@@ -264,18 +284,6 @@ def _lacks_folders(path: Path, raw: Path, table: Table) -> str | None:
     missing = table.path_values[max(0, folders)]
     place = "/".join(["raw", table.source, table.name, *(f"<{v}>" for v in table.path_values)])
     return f"it lies in no folder that says its {missing}; put it into {place}/"
-
-
-def _undeclared(raw: Path, tables: Sequence[Table]) -> Iterator[str]:
-    """What lies in the raw folder and its sources' folders, and belongs to no declared table."""
-    sources = {table.source for table in tables}
-    folders = {(table.source, table.name) for table in tables}
-    for first in raw.iterdir():
-        if first.name not in sources:
-            yield _shown(raw, first)
-        elif first.is_dir():
-            known = {*_databases(first), *(raw.joinpath(*folder) for folder in folders)}
-            yield from (_shown(raw, second) for second in first.iterdir() if second not in known)
 
 
 def _shown(raw: Path, path: Path) -> str:

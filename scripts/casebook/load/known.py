@@ -60,8 +60,8 @@ def look_up(file: RawFile, lake: Lake, *, verify: bool) -> Known:
     if stored.landed_file is None:
         return known
     left = stored.replaced_files + [replaced_now(name) for name in stored.files]
-    if not lake.has_files(stored):
-        return replace(known, why_again="a landed file of it is missing", replaced=left)
+    if why := lake.why_damaged(stored, by_hash=False):
+        return replace(known, why_again=why, replaced=left)
     why = lake.why_damaged(stored) if verify else None
     return replace(known, landed=stored, why_again=why, replaced=left)
 
@@ -101,17 +101,14 @@ def unchanged(
 
 def needs_nothing(file: RawFile, known: LedgerEntry, lake: Lake) -> bool:
     """Whether a glance at a raw file and at its entry tells that there is nothing to do."""
-    try:
-        return (
-            not file.refusal
-            and known.state == "unchanged"
-            and known.declaration == file.table.declaration
-            and file.status() == (known.size_bytes, known.modified_ns)
-            and lake.has_files(known)
-            and not any(map(is_old, known.replaced_files))
-        )
-    except OSError:
-        return False
+    return (
+        not file.refusal
+        and known.state == "unchanged"
+        and known.declaration == file.table.declaration
+        and file.seen() == (known.size_bytes, known.modified_ns)
+        and not lake.why_damaged(known, by_hash=False)
+        and not any(map(is_old, known.replaced_files))
+    )
 
 
 def replaced_now(file: str) -> dict[str, str]:

@@ -12,9 +12,6 @@ commit     the ledger entry
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,8 +26,8 @@ from casebook.load.discover import RawFile
 from casebook.load.known import Known, Shrunk, is_old, look_up, unchanged
 from casebook.load.measure import hash_file
 from casebook.load.report import FileResult
-from casebook.load.worker import Worker
-from casebook.readers.archives import UNREADABLE, refused
+from casebook.load.worker import Worker, failures_told_apart
+from casebook.readers.archives import refused
 from casebook.readers.base import Measured, Raw, Reading, Workspace
 from casebook.readers.choose import find_reader, read
 
@@ -58,7 +55,7 @@ def land(file: RawFile, size: int, worker: Worker) -> FileResult:
             entry = _refused(file, known, refusal)
         if not entry.refusal or known.stored or not (known.why_again or known.stop):
             _commit(lake, entry, known)
-    return FileResult(entry, size, known.why_again)
+    return FileResult(entry, known.why_again)
 
 
 def _land(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
@@ -84,7 +81,7 @@ def _land_once(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
     raw = Raw(_plainly_named(path, folder), compression, file.table, measuring.result, file.member)
     rejected = folder / "rejected.parquet"
     try:
-        with _failures_told_apart(measuring):
+        with failures_told_apart(measuring.result):
             reading = read(reader, raw, workspace)
             decode_columns(workspace.connection, folder, workspace.landed, file.table)
             measured = measuring.result()
@@ -97,10 +94,8 @@ def _land_once(file: RawFile, known: Known, worker: Worker) -> LedgerEntry:
             raise _Changed
     _check_counts(reading, written, quarantine.count)
     entry = _entry(file, known, reader.format, measured, reading)
-    with _failures_told_apart(measuring):
-        attempt = reapply_corrections(
-            entry, rejected, file.table, workspace.connection, worker.folder
-        )
+    with failures_told_apart(measuring.result):
+        attempt = reapply_corrections(entry, rejected, file.table, worker)
     _check_shares(attempt.entry, file, known)
     left = attempt.left if attempt.landed else rejected
     _place(worker.lake, attempt.entry, workspace.landed, left, attempt.landed)
@@ -131,22 +126,6 @@ def _identity(file: RawFile) -> tuple[int, ...]:
 
 class _Changed(Exception):
     """The file was changed while it was read."""
-
-
-@contextmanager
-def _failures_told_apart(measuring: Future[Measured]) -> Iterator[None]:
-    """Turn failures of the raw file into refusals, and of the lake's disk into `OSError`."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise Refused("its records are too large for the loader's memory") from error
-    except (*UNREADABLE, duckdb.Error) as error:
-        measuring.result()
-        if isinstance(error, (OSError, duckdb.IOException)):
-            raise OSError(str(error)) from error
-        raise Refused(f"cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _check_counts(reading: Reading, written: int, quarantined: int) -> None:
@@ -217,10 +196,7 @@ def _refused(file: RawFile, known: Known, refusal: Refused) -> LedgerEntry:
 
 
 def _unread_entry(file: RawFile) -> LedgerEntry:
-    try:
-        size, modified = file.status()
-    except OSError:
-        size, modified = 0, 0
+    size, modified = file.seen()
     return LedgerEntry(
         source_file=file.source_file,
         source_name=file.table.source,

@@ -5,24 +5,31 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from casebook.errors import CasebookError, Refused
 from casebook.lake.layout import REJECTED, Lake
-from casebook.lake.ledger import LedgerEntry
 from casebook.load.discover import find_files
 from casebook.load.measure import hash_file, measure
 from casebook.readers.base import Raw
 from casebook.readers.choose import find_reader
 from casebook.settings import Settings
 from casebook.sources import read_sources
-from casebook.sql import MEMORY_LIMIT, quote_text
+from casebook.sql import connect, quote_text
 
 if TYPE_CHECKING:
+    import duckdb
+
     from casebook.ask.trace import Origin
+
+_NOTHING = (
+    "(select null as source_file, '' as filename, null as record, null as first_line,"
+    " '' as reason_code, '' as message, '' as raw_text limit 0)"
+)
 
 
 @dataclass(frozen=True)
@@ -84,85 +91,48 @@ def _text(settings: Settings, origin: Origin) -> str:
     raise Refused(f"{shown} has no record {origin.source_record}")
 
 
-def in_quarantine(
-    lake: Lake, tables: Collection[str], file: str | None = None
-) -> Iterator[tuple[str, str, int, int, str, str]]:
-    """Every quarantined record, in file order.
+@contextmanager
+def open_quarantine(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What is in quarantine, to be asked as a published warehouse is.
 
-    Args:
-        lake: the lake.
-        tables: the tables to look at, each `SOURCE.TABLE`.
-        file: the raw file to look at; all of them by default.
-
-    Yields:
-        Source file, table, record number, first line, reason with its code, raw text.
+    The connection has `audit.rejected_rows` and `audit.loaded_files`, in part.
 
     Raises:
         CasebookError: if a ledger entry or a quarantine file is missing or damaged.
     """
-    start = len(f"{lake.root / REJECTED}/") + 1
-    table = f"array_to_string(string_split(substr(filename, {start}), '/')[:2], '.')"
-    query = f"""
-        select
-            source_file, {table}, record, first_line, reason_code || ': ' || message, raw_text
-        from quarantined
-    """
-    return _ask(query, _quarantined(lake, tables, file))
-
-
-def count_quarantine(
-    lake: Lake, tables: Collection[str], file: str | None = None
-) -> list[tuple[str, str, str, int, float, str]]:
-    """How many records are in quarantine, by raw file and reason code, in file order.
-
-    Arguments and errors are those of `in_quarantine`.
-
-    Returns:
-        Rows as `casebook.ask.warehouse.rejects` gives them: source file, stage, reason code, number
-        of records, their share of the file's from 0 to 1, and the message of the first of them.
-    """
-    files = _quarantined(lake, tables, file)
-    query = """
-        select filename, reason_code, count(*), arg_min(message, record)
-        from quarantined group by all order by count(*) desc, reason_code
-    """
-    place = {name: n for n, name in enumerate(files)}
-    found = sorted(_ask(query, files), key=lambda row: place[row[0]])
-    return [
-        (files[name].source_file, "quarantined", code, count, count / files[name].records, first)
-        for name, code, count, first in found
-    ]
-
-
-def _quarantined(lake: Lake, tables: Collection[str], file: str | None) -> dict[str, LedgerEntry]:
-    """Entries by their quarantine files, in file order."""
-    return {
-        str(lake.root / entry.rejected_file): entry
-        for entry in lake.entries()
-        if entry.rejected_file and entry.full_table_name in tables
-        if file in (None, entry.source_file)
-    }
-
-
-def _ask(query: str, files: Collection[str]) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query over quarantine files, as `quarantined`."""
     import duckdb
 
-    if not files:
-        return
-    paths = ", ".join(map(quote_text, files))
+    entries = [entry for entry in lake.entries() if entry.rejected_file]
+    paths = ", ".join(quote_text(lake.root / str(entry.rejected_file)) for entry in entries)
+    names = ("source_file", "source_name", "table_name", "records")
+    start = len(f"{lake.root / REJECTED}/") + 1
     try:
-        with duckdb.connect(
-            config={"memory_limit": MEMORY_LIMIT, "temp_directory": ""}
-        ) as connection:
-            found = connection.execute(
-                f"with quarantined as (from read_parquet([{paths}], filename = true)) {query}"
+        with tempfile.TemporaryDirectory() as folder, connect(Path(folder)) as connection:
+            connection.execute(
+                "create schema audit; create table audit.loaded_files as select"
+                f" {', '.join(f'unnest(${name}) as {name}' for name in names)}",
+                {name: [getattr(entry, name) for entry in entries] for name in names},
             )
-            while row := found.fetchone():
-                yield row
+            connection.execute(
+                f"""
+                create view audit.rejected_rows as
+                select
+                    source_file,
+                    split_part(substr(filename, {start}), '/', 1) as source_name,
+                    split_part(substr(filename, {start}), '/', 2) as table_name,
+                    record as source_record,
+                    first_line,
+                    'quarantined' as stage,
+                    reason_code || ': ' || message as reasons,
+                    raw_text
+                from {f"read_parquet([{paths}], filename = true)" if paths else _NOTHING}
+                """
+            )
+            yield connection
     except duckdb.Error as error:
         raise CasebookError(
             f"the quarantine cannot be read: {error}",
+            file=lake.root,
             fix="delete the file: the next `casebook load` lands its raw file again",
         ) from error
 
@@ -181,8 +151,14 @@ def export_quarantine(lake: Lake, tables: Collection[str], path: Path) -> int:
     count = 0
     names = ("source_file", "table", "record", "first_line", "reason", "text")
     try:
-        with path.open("x", encoding="utf-8") as file:
-            for row in in_quarantine(lake, tables):
+        with open_quarantine(lake) as connection, path.open("x", encoding="utf-8") as file:
+            found = connection.execute(
+                "select source_file, source_name || '.' || table_name as full_name, source_record,"
+                " first_line, reasons, raw_text from audit.rejected_rows"
+                " where full_name in (select unnest($1)) order by source_file, source_record",
+                [list(tables)],
+            )
+            while row := found.fetchone():
                 content = dict(zip(names, row, strict=True))
                 file.write(json.dumps(content, ensure_ascii=False) + "\n")
                 count += 1

@@ -7,7 +7,6 @@ import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from casebook.errors import CasebookError
 from casebook.lake.layout import TEMPORARY, Lake, encode
 from casebook.load.report import LoadReport, Progress
 from casebook.load.run import load
@@ -26,7 +25,7 @@ def purge(settings: Settings, *, progress: Progress | None = None) -> LoadReport
 
     Args:
         settings: where the project, the raw files and the lake are.
-        progress: is told how far the load is.
+        progress: is kept up to date.
 
     Returns:
         What became of each file; nothing may linger where none was refused.
@@ -35,14 +34,9 @@ def purge(settings: Settings, *, progress: Progress | None = None) -> LoadReport
         CasebookError: as `load`.
     """
     report = load(settings, verify=True, allow_shrink=True, progress=progress)
-    try:
-        Lake(settings.lake).purge({result.entry.key for result in report.files})
-    except OSError as error:
-        reason, fix = (
-            f"the lake cannot be written: {error}",
-            "mend its permissions, then purge again",
-        )
-        raise CasebookError(reason, file=settings.lake, fix=fix) from error
+    lake = Lake(settings.lake)
+    with lake.failures_told("build --purge"):
+        lake.purge({result.entry.key for result in report.files})
     return report
 
 

@@ -6,8 +6,6 @@ reader must know of the file that the record is from.
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,11 +15,13 @@ from typing import TYPE_CHECKING
 from casebook.errors import CasebookError, Refused
 from casebook.lake.layout import Lake, landed_name
 from casebook.lake.ledger import Damaged, Key, LedgerEntry
-from casebook.load.again import NONE, Attempt, rows_to_read, try_again
+from casebook.load.again import NONE, Attempt, try_again
 from casebook.load.known import replaced_now
+from casebook.load.report import Options
+from casebook.load.worker import Worker, failures_told_apart
 from casebook.settings import Settings
 from casebook.sources import Table, choose_tables, read_sources
-from casebook.sql import connect, quote_text
+from casebook.sql import MEMORY_LIMIT, quote_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -94,35 +94,30 @@ def replay(
     chosen = {t.full_name: t for t in choose_tables(read_sources(settings.project), tables)}
     lake, report = Lake(settings.lake), ReplayReport()
     damaged: dict[Key, Damaged] = {}
-    try:
-        entries = {(e.full_table_name, e.source_file): e for e in lake.entries(damaged)}
+    with lake.failures_told("replay", duckdb.Error):
+        entries = lake.entries(damaged)
         report.failures += map(str, damaged.values())
-        bad = [e for e in entries.values() if e.rejected_file and e.full_table_name in chosen]
+        bad = [e for e in entries if e.rejected_file and e.full_table_name in chosen]
         if not bad and corrections is None:
             return report
         lake.remove_abandoned()
-        with lake.workspace() as folder, connect(folder / "spill") as connection:
+        with Worker(lake, Options(), MEMORY_LIMIT) as worker:
             if corrections:
-                _read_corrections(connection, corrections)
-                _check_corrections(connection, corrections, lake, entries, sorted(chosen))
+                _read_corrections(worker.connection, corrections)
+                _check_corrections(worker.connection, corrections, lake, entries, sorted(chosen))
             done, total = 0, sum(entry.quarantined for entry in bad)
-            for entry in bad:
+            for entry in sorted(bad, key=lambda entry: entry.full_table_name):
                 count = report.tables.setdefault(entry.full_table_name, TableReplay())
-                table, given = chosen[entry.full_table_name], "from given" if corrections else NONE
-                with tempfile.TemporaryDirectory(dir=folder) as own:
-                    failures = _replay_file(entry, table, lake, connection, Path(own), given, count)
-                report.failures += failures
+                given = "given" if corrections else NONE
+                try:
+                    with failures_told_apart():
+                        table = chosen[entry.full_table_name]
+                        report.failures += _replay_file(entry, table, worker, given, count)
+                except Refused as refusal:
+                    report.failures.append(f"{entry.source_file}: {refusal}")
                 done += entry.quarantined
                 if progress:
                     progress(done, total)
-    except (OSError, duckdb.Error) as error:
-        raise CasebookError(
-            f"the lake cannot be read or written: {error}",
-            file=settings.lake,
-            fix="free some space or mend the permissions, then run `casebook replay` again; what"
-            " is landed so far stays",
-        ) from error
-    report.tables = dict(sorted(report.tables.items()))
     return report
 
 
@@ -152,106 +147,75 @@ def _check_corrections(
     connection: duckdb.DuckDBPyConnection,
     path: Path,
     lake: Lake,
-    entries: dict[tuple[str, str], LedgerEntry],
+    entries: list[LedgerEntry],
     tables: list[str],
 ) -> None:
     """Raise an error about the first line that is of no record in quarantine.
 
     A correction that was applied earlier is passed over, so that the same file may be given again.
     """
-    named = connection.execute('select distinct "table", source_file from given').fetchall()
-    files, applied = [], []
-    for entry in (entries[key] for key in named if key in entries):
-        if entry.rejected_file and (lake.root / entry.rejected_file).is_file():
-            files.append(quote_text(lake.root / entry.rejected_file))
-        applied += [{**c, "source_file": entry.source_file} for c in entry.corrections]
-    bad = f"read_parquet([{', '.join(files)}])" if files else "(select '' source_file, 0 record)"
+    named = set(connection.execute('select distinct "table", source_file from given').fetchall())
+    known = [entry for entry in entries if (entry.full_table_name, entry.source_file) in named]
+    applied = [
+        (entry.source_file, correction["record"], correction["text"])
+        for entry in known
+        for correction in entry.corrections
+        if correction["applied"]
+    ]
+    if applied:
+        connection.execute(
+            "delete from given where (source_file, record, text) in"
+            " (select unnest($1), unnest($2), unnest($3))",
+            [*map(list, zip(*applied, strict=True))],
+        )
+    files = [lake.root / entry.rejected_file for entry in known if entry.rejected_file]
+    names = ", ".join(quote_text(file) for file in files if file.is_file())
+    bad = f"from read_parquet([{names}]) select source_file, record" if names else "select '', 0"
     wrong = connection.execute(
         f"""
-        with applied as (
-            select unnest(from_json(
-                $applied,
-                '[{{"source_file": "VARCHAR", "record": "BIGINT", "text": "VARCHAR",
-                    "applied": "BOOLEAN"}}]'
-            )) as one
-        )
-
-        select line, "table", record, source_file, case
+        select line, case
             when "table" is null or source_file is null or record is null or text is null
                 then '{_NOT_EXPORTED}'
-            when "table" not in (select unnest($tables)) then 'other table'
+            when "table" not in (select unnest($1))
+                then "table" || ' is no declared table, or not chosen'
             when row_number() over (partition by source_file, record order by line) > 1
                 then 'a second line for the same record'
-            when (source_file, record) in (select source_file, record from {bad}) then null
-            when (source_file, record, text) in (
-                select one.source_file, one.record, one.text from applied where one.applied
-            ) then 'applied'
-            else 'not in quarantine'
+            when (source_file, record) not in ({bad})
+                then 'record ' || record || ' of ' || source_file || ' is not in quarantine'
         end as reason
         from given
         qualify reason is not null
         order by line
         """,
-        {"applied": json.dumps(applied), "tables": tables},
-    ).fetchall()
-    for line, table, record, source_file, reason in wrong:
-        if reason == "applied":
-            connection.execute("delete from given where line = ?", [line])
-            continue
-        fix = "remove one of them"
-        if reason == _NOT_EXPORTED:
-            fix = "change nothing but `text`"
-        elif reason == "other table":
-            reason = f"{table} is no declared table, or not chosen"
-            fix = f"give corrections of these only: {', '.join(tables)}"
-        elif reason == "not in quarantine":
-            reason = f"record {record} of {source_file} is not in quarantine"
-            fix = "remove the line; `casebook replay --export` writes what is in quarantine now"
-        raise CasebookError(f"line {line}: {reason}", file=path, fix=fix)
+        [tables],
+    ).fetchone()
+    if wrong:
+        raise CasebookError(
+            f"line {wrong[0]}: {wrong[1]}",
+            file=path,
+            fix="remove the line, or change nothing but `text` in it; `casebook replay --export`"
+            " writes what is in quarantine now",
+        )
 
 
 def _replay_file(
-    known: LedgerEntry,
-    table: Table,
-    lake: Lake,
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    given: str,
-    count: TableReplay,
+    known: LedgerEntry, table: Table, worker: Worker, given: str, count: TableReplay
 ) -> list[str]:
     """Replay one raw file under its lock: a loader may have landed it again since it was found."""
-    import duckdb
-
+    lake = worker.lake
     count.files += 1
-    tried = known.quarantined
-    try:
-        with lake.file_lock(known.source_file):
-            entry = lake.read_entry(*known.key)
-            tried = entry.quarantined if entry else 0
-            if entry is None or entry.rejected_file is None:
-                return []
-            if not lake.has_files(entry):
-                raise Refused("a landed file of it is missing; `casebook load` lands it again")
-            if entry.landed_hash and (why := lake.why_damaged(entry)):
-                raise Refused(f"{why}; `casebook load --verify` lands it again")
-            quarantine = lake.root / entry.rejected_file
-            rows = rows_to_read(entry, quarantine, connection, given)
-            attempt = try_again(entry, quarantine, rows, table, connection, folder)
-            if attempt.landed:
-                _commit(lake, entry, attempt, attempt.landed)
-                count.landed += attempt.entry.landed - entry.landed
-            return attempt.failures
-    except Refused as refusal:
-        reason = str(refusal)
-    except duckdb.OutOfMemoryException:
-        reason = "its records are too large for the loader's memory"
-    except duckdb.IOException:
-        raise
-    except duckdb.Error as error:
-        reason = f"cannot be read: {str(error).splitlines()[0]}"
-    finally:
-        count.tried += tried
-    return [f"{known.source_file}: {reason}"]
+    with lake.file_lock(known.source_file):
+        entry = lake.read_entry(*known.key)
+        if entry is None or entry.rejected_file is None:
+            return []
+        count.tried += entry.quarantined
+        if why := lake.why_damaged(entry, by_hash=entry.landed_hash is not None):
+            raise Refused(f"{why}; `casebook load --verify` lands it again")
+        attempt = try_again(entry, lake.root / entry.rejected_file, table, worker, given)
+        if attempt.landed:
+            _commit(lake, entry, attempt, attempt.landed)
+            count.landed += attempt.entry.landed - entry.landed
+    return attempt.failures
 
 
 def _commit(lake: Lake, before: LedgerEntry, attempt: Attempt, landed: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from casebook.lake.ledger import LedgerEntry
 
@@ -17,12 +17,10 @@ class FileResult:
 
     Attributes:
         entry: its ledger entry, with `state` and `refusal`.
-        bytes: size of the raw file as it is now.
         repaired: why it was landed again although it has not changed, or None.
     """
 
     entry: LedgerEntry
-    bytes: int = 0
     repaired: str | None = None
 
     @property
@@ -36,17 +34,30 @@ class FileResult:
         return self.entry.state in LANDED_STATES and not self.is_refused
 
 
-class Progress(Protocol):
-    """What is told how far a load is. `read` is also called from another thread."""
+@dataclass
+class Progress:
+    """How far a load is.
 
-    def begin(self, files: int, size_bytes: int) -> None:
-        """There are so many raw files, of so many bytes together."""
+    Attributes:
+        show: is called with this after every change, from other threads, too.
+        files: raw files, and `files_done` of them.
+        size_bytes: their bytes, and `bytes_done` of them.
+        records: records of the files that were landed so far.
+    """
 
-    def read(self, size_bytes: int) -> None:
-        """So many more bytes are dealt with; they add up to what `begin` gave."""
+    show: Callable[[Progress], None] = lambda progress: None
+    files: int = 0
+    files_done: int = 0
+    size_bytes: int = 0
+    bytes_done: int = 0
+    records: int = 0
 
-    def done(self, result: FileResult) -> None:
-        """One more raw file is dealt with; `result.entry` has its records."""
+    def read(self, size_bytes: int, result: FileResult | None = None) -> None:
+        """So many more bytes are dealt with; and a file, where there is a result."""
+        self.bytes_done += size_bytes
+        self.files_done += result is not None
+        self.records += result.entry.records if result and result.is_landed else 0
+        self.show(self)
 
 
 @dataclass(frozen=True)
@@ -56,12 +67,12 @@ class Options:
     Attributes:
         verify: hash raw and landed files even where size and modification time are as before.
         allow_shrink: land a file that has fewer bytes than when it was landed.
-        progress: is told how far the load is.
+        progress: is kept up to date.
     """
 
     verify: bool = False
     allow_shrink: bool = False
-    progress: Progress | None = None
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass

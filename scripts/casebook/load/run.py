@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
-from casebook.errors import CasebookError
 from casebook.lake.layout import Lake
 from casebook.lake.ledger import Damaged, Key, LedgerEntry
 from casebook.load.discover import RawFile, find_files
@@ -41,7 +40,7 @@ def load(
         verify: hash raw and landed files even where size and modification time are as in the
             ledger, and land again what is damaged.
         allow_shrink: land a file that has fewer bytes than when it was landed.
-        progress: is told how far the run is.
+        progress: is kept up to date.
 
     Returns:
         What became of each file. A file that is refused does not keep others from being landed.
@@ -50,18 +49,18 @@ def load(
         CasebookError: if a table is not declared, the raw folder is missing or another one than
             the lake was loaded from, or the lake is at an address or cannot be written.
     """
-    lake, options = Lake(settings.lake), Options(verify, allow_shrink, progress)
+    lake, progress = Lake(settings.lake), progress or Progress()
+    options = Options(verify, allow_shrink, progress)
     wanted = choose_tables(read_sources(settings.project), tables)
     found = find_files(settings.raw, wanted, whole=not tables)
     names = {(table.source, table.name) for table in wanted}
     damaged: dict[Key, Damaged] = {}
-    try:
+    with lake.failures_told("load"):
         lake.check_raw_folder(settings.raw)
         lake.remove_abandoned()
         known = {entry.key: entry for entry in lake.entries(damaged)}
-        work = [_Task(file, _size(file), known.pop(file.key, None)) for file in found.files]
-        if progress:
-            progress.begin(len(work), sum(task.size for task in work))
+        work = [_Task(file, file.seen()[0], known.pop(file.key, None)) for file in found.files]
+        progress.files, progress.size_bytes = len(work), sum(task.size for task in work)
         results = dict(_load_all(work, lake, options))
         report = LoadReport([results[file.source_file] for file in found.files], found.undeclared)
         hidden = tuple(f.source_file + end for f in found.files if f.refusal for end in "/#")
@@ -74,13 +73,6 @@ def load(
         for key in sorted(damaged.keys() - {file.key for file in found.files}):
             if not tables or key[:2] in names:
                 report.files.append(_without_entry(key, damaged[key]))
-    except OSError as error:
-        raise CasebookError(
-            f"the lake cannot be written: {error}",
-            file=settings.lake,
-            fix="free some space or mend the permissions, then run `casebook load` again; what is"
-            " landed so far stays",
-        ) from error
     return report
 
 
@@ -93,20 +85,11 @@ class _Task:
     known: LedgerEntry | None
 
 
-def _size(file: RawFile) -> int:
-    try:
-        return file.status()[0]
-    except OSError:
-        return 0
-
-
 def _load_all(tasks: list[_Task], lake: Lake, options: Options) -> Iterator[tuple[str, FileResult]]:
     """Load files: small ones several at a time, large ones one after another."""
 
     def done(task: _Task, result: FileResult, unread: int) -> tuple[str, FileResult]:
-        if options.progress:
-            options.progress.read(unread)
-            options.progress.done(result)
+        options.progress.read(unread, result)
         return task.file.source_file, result
 
     waiting: list[_Task] = []
@@ -114,7 +97,7 @@ def _load_all(tasks: list[_Task], lake: Lake, options: Options) -> Iterator[tupl
         if options.verify or not task.known or not needs_nothing(task.file, task.known, lake):
             waiting.append(task)
         else:
-            yield done(task, FileResult(task.known, task.size), task.size)
+            yield done(task, FileResult(task.known), task.size)
     small = [task for task in waiting if task.size < SMALL_FILE]
     if len(small) > WORKERS:
         waiting = [task for task in waiting if task.size >= SMALL_FILE]
@@ -142,7 +125,9 @@ def _load_small(
 
     with ExitStack() as stack:
         for _ in range(WORKERS):
-            worker = Worker(lake, replace(options, progress=None), SMALL_MEMORY_LIMIT, threads=1)
+            worker = Worker(
+                lake, replace(options, progress=Progress()), SMALL_MEMORY_LIMIT, threads=1
+            )
             workers.put(stack.enter_context(worker))
         pool = stack.enter_context(ThreadPoolExecutor(WORKERS))
         try:
@@ -158,11 +143,7 @@ def _add_missing(known: LedgerEntry, lake: Lake, verify: bool, report: LoadRepor
         if entry is None or entry.landed_file is None:
             lake.forget(known)
             return
-        why = None
-        if not lake.has_files(entry):
-            why = "a landed file of it is missing"
-        elif verify and entry.landed_hash:
-            why = lake.why_damaged(entry)
+        why = lake.why_damaged(entry, by_hash=verify and entry.landed_hash is not None)
         refusal = f"{why}, and the raw file is gone; put it back" if why else None
         if (entry.state, entry.refusal) != ("gone", refusal):
             entry = replace(entry, state="gone", refusal=refusal)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from casebook.errors import Refused
 from casebook.lake.layout import Lake
 from casebook.load.measure import measure
 from casebook.load.report import Options
+from casebook.readers.archives import UNREADABLE
 from casebook.readers.base import Measured
 from casebook.readers.count import Counter
 from casebook.sql import connect
@@ -50,9 +52,8 @@ class Worker:
     def empty_folder(self, name: str) -> Path:
         """A temporary folder of that name, emptied."""
         folder = self.folder / name
-        folder.mkdir(exist_ok=True)
-        for path in folder.iterdir():
-            path.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
         return folder
 
     def mend_connection(self, refusal: Refused) -> None:
@@ -86,5 +87,23 @@ class Worker:
         """So many more bytes of the current file were read."""
         size_bytes = min(size_bytes, self.unread)
         self.unread -= size_bytes
-        if self.options.progress:
-            self.options.progress.read(size_bytes)
+        self.options.progress.read(size_bytes)
+
+
+@contextmanager
+def failures_told_apart(check: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Turn failures of the raw file into refusals, and of the lake's disk into `OSError`.
+
+    `check` raises Refused if it is the raw file that cannot be read.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise Refused("its records are too large for the loader's memory") from error
+    except (*UNREADABLE, duckdb.Error) as error:
+        check()
+        if isinstance(error, (OSError, duckdb.IOException)):
+            raise OSError(str(error)) from error
+        raise Refused(f"cannot be read: {str(error).splitlines()[0]}") from error
