@@ -110,6 +110,12 @@ class Workshop:
             {"path": str(self.settings.lake / entry.rejected_file)},
         ).fetchall()
 
+    def messages(self, name: str = "a.jsonl") -> list[str]:
+        """Why each of a file's records is quarantined."""
+        path = str(self.settings.lake / str(self.entry(name).rejected_file))
+        found = duckdb.execute("select message from read_parquet(?) order by record", [path])
+        return [message for (message,) in found.fetchall()]
+
     def went_fast(self, name: str = "a.jsonl") -> bool:
         """Whether DuckDB landed a file of one record or more at once."""
         path = str(self.settings.lake / str(self.entry(name).landed_file))

@@ -9,7 +9,8 @@ import itertools
 import json
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -17,41 +18,12 @@ import pytest
 from casebook.readers.archives import zstd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loading import COLUMNS, Workshop
+from loading import COLUMNS, SOURCES, Workshop, lines
 
 Row = tuple[str | None, ...]
-AWKWARD = st.sampled_from(
-    [
-        '"',
-        '""',
-        "'",
-        ",",
-        ";",
-        "\t",
-        "|",
-        "\n",
-        "\r\n",
-        "\r",
-        "\0",
-        "\\",
-        "{",
-        "}]",
-        "[1]",
-        " ",
-        "é",
-        "😀",
-        "\ufeff",
-        "\u2028",
-        "null",
-        "NA",
-        "1e3",
-        "-0",
-        "9" * 40,
-        "\\u00e9",
-        "#",
-        "--",
-    ]
-)
+MARKS = "\"',;\t|\n\r\0\\{ é😀\ufeff\u2028#"
+WORDS = ['""', "\r\n", "}]", "[1]", "null", "NA", "1e3", "-0", "9" * 40, "\\u00e9", "--"]
+AWKWARD = st.sampled_from([*MARKS, *WORDS])
 TEXT = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
     st.lists(AWKWARD, max_size=6).map("".join),
@@ -78,8 +50,8 @@ def objects(rows: list[Row], drop: bool) -> Iterator[dict[str, str | None]]:
 
 def json_lines(rows: list[Row], draw: Callable) -> bytes:
     ascii_only, end = draw(st.booleans()), draw(st.sampled_from(["\n", "\r\n", "\n\n"]))
-    lines = [json.dumps(o, ensure_ascii=ascii_only) for o in objects(rows, draw(st.booleans()))]
-    return (end.join(lines) + (end if draw(st.booleans()) else "")).encode()
+    texts = [json.dumps(o, ensure_ascii=ascii_only) for o in objects(rows, draw(st.booleans()))]
+    return (end.join(texts) + (end if draw(st.booleans()) else "")).encode()
 
 
 def json_array(rows: list[Row], draw: Callable) -> bytes:
@@ -106,21 +78,112 @@ def delimited(rows: list[Row], draw: Callable) -> bytes:
 WRITERS = {".jsonl": json_lines, ".json": json_array, ".csv": delimited, ".txt": delimited}
 
 
-def write_parquet(path: Path, rows: list[Row]) -> None:
-    names = ", ".join(f"{name} varchar" for name in COLUMNS)
+def quoted(names: Sequence[str]) -> str:
+    return ", ".join('"' + name.replace('"', '""') + '" varchar' for name in names)
+
+
+def write_parquet(path: Path, rows: Sequence[Row], names: Sequence[str] = COLUMNS) -> None:
     with duckdb.connect() as connection:
-        connection.execute(f"create table t ({names})")
+        connection.execute(f"create table t ({quoted(names)})")
         if rows:
-            connection.executemany("insert into t values (?, ?, ?)", rows)
+            marks = ", ".join("?" * len(names))
+            connection.executemany(f"insert into t values ({marks})", rows)
         connection.execute(f"copy t to '{path}' (format parquet)")
 
 
-def write_sqlite(path: Path, rows: list[Row]) -> None:
-    database = sqlite3.connect(path)
-    database.execute(f"create table orders ({', '.join(f'{name} text' for name in COLUMNS)})")
-    database.executemany("insert into orders values (?, ?, ?)", rows)
-    database.commit()
-    database.close()
+def write_sqlite(path: Path, rows: Sequence[Row], names: Sequence[str] = COLUMNS) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"create table orders ({quoted(names)})")
+        marks = ", ".join("?" * len(names))
+        database.executemany(f"insert into orders values ({marks})", rows)
+        database.commit()
+
+
+def write_csv(path: Path, rows: Sequence[Row], names: Sequence[str]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([names, *rows])
+
+
+def write_lines(path: Path, rows: Sequence[Row], names: Sequence[str]) -> None:
+    path.write_bytes(lines(*(dict(zip(names, row, strict=True)) for row in rows)))
+
+
+def write_array(path: Path, rows: Sequence[Row], names: Sequence[str]) -> None:
+    path.write_text(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
+
+
+FORMS: dict[str, tuple[str, str, Callable[[Path, Sequence[Row], Sequence[str]], None]]] = {
+    "csv": ("a.csv", "a.csv", write_csv),
+    "lines": ("a.jsonl", "a.jsonl", write_lines),
+    "array": ("a.json", "a.json", write_array),
+    "parquet": ("a.parquet", "a.parquet", write_parquet),
+    "sqlite": ("a.db", "a.db#orders", write_sqlite),
+}
+ODD_NAME = """it's "x", ou `é`: {z}"""
+
+
+def load_table(shop: Workshop, form: str, names: Sequence[str], *rows: Row) -> str:
+    """Load a table of these columns and rows in a format; gives its name in the ledger."""
+    file, name, write = FORMS[form]
+    write(shop.folder / file, rows, names)
+    shop.load()
+    return name
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("columns", "value", "ignored"),
+    [
+        (["Amount", "amount_"], "0", ["amount_"]),
+        (["AMOUNT"], "0", []),
+        (["tOTAL"], "0", []),
+        (["Sum due"], "0", []),
+        (["Total", "aMOUNT"], "1", ["Total"]),
+        (["sum due", "total"], "1", ["sum due"]),
+        ([ODD_NAME], None, [ODD_NAME]),
+        (["c0", "n", "file", "filename", "file_row_number"], None, "all"),
+    ],
+)
+def test_columns_match_by_name_then_by_alias(
+    tmp_path: Path, form: str, columns: list[str], value: str | None, ignored: list[str] | str
+) -> None:
+    shop = Workshop(tmp_path)
+    name = load_table(shop, form, ["iD", *columns], ("7", *map(str, range(len(columns)))))
+    assert shop.landed(name) == [(1, "7", value, None)]
+    assert shop.entry(name).columns_ignored == (sorted(columns) if ignored == "all" else ignored)
+    assert shop.went_fast(name)
+
+
+@pytest.mark.parametrize(
+    ("form", "bad"), [*((f, b"") for f in FORMS), ("csv", b"1"), ("lines", b"{")]
+)
+def test_column_names_are_only_names(tmp_path: Path, form: str, bad: bytes) -> None:
+    shop = Workshop(tmp_path)
+    shop.declare(SOURCES + f"          - name: {json.dumps(ODD_NAME)}\n")
+    name = load_table(shop, form, ["Id", ODD_NAME], ("1", "v"))
+    if bad:
+        path = shop.folder / name
+        shop.load_one(path.read_bytes() + bad, name)
+        assert len(shop.quarantine(name)) == 1
+    path = shop.settings.lake / str(shop.entry(name).landed_file)
+    column = ODD_NAME.replace('"', '""')
+    assert duckdb.execute(f"select \"{column}\" from '{path}'").fetchall() == [("v",)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_without_a_required_column_is_refused(tmp_path: Path, form: str) -> None:
+    shop = Workshop(tmp_path)
+    entry = shop.entry(load_table(shop, form, ["Amount", "Nr"], ("1", "2")))
+    assert entry.state == "refused"
+    assert entry.refusal == "lacks the required column Id; it has: Amount, Nr"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_table_without_rows_is_a_delivery_of_no_records(tmp_path: Path, form: str) -> None:
+    shop = Workshop(tmp_path)
+    name = load_table(shop, form, COLUMNS)
+    assert (shop.entry(name).state, shop.entry(name).records) == ("new", 0)
+    assert shop.landed(name) == []
 
 
 @pytest.fixture(scope="module")
@@ -175,47 +238,6 @@ def test_sqlite_lands_what_was_written(shop: Workshop, rows: list[Row]) -> None:
     name = f"{next(NUMBERS)}.db"
     write_sqlite(shop.folder / name, rows)
     assert land(shop, name, None, "#orders") == rows
-
-
-DAMAGE: dict[str, Callable[[bytes], bytes]] = {
-    "cut": lambda line: line[: len(line) // 2],
-    "bad byte": lambda line: line[:3] + b"\xff" + line[3:],
-    "no colon": lambda line: line.replace(b":", b";", 1),
-    "another value": lambda line: b"17",
-}
-
-
-@RANDOM
-@given(
-    rows=ROWS.filter(bool),
-    damage=st.lists(st.sampled_from([None, *DAMAGE]), min_size=12, max_size=12),
-    packed=PACKED,
-    array=st.booleans(),
-)
-def test_damaged_json_loses_nothing_else(
-    shop: Workshop, rows: list[Row], damage: list[str | None], packed: str, array: bool
-) -> None:
-    """Arrays are damaged in ways that leave their own brackets and quotes whole."""
-    lines, whole = [], []
-    for number, (value, how) in enumerate(zip(objects(rows, False), damage, strict=False), 1):
-        line = json.dumps(value, ensure_ascii=False).encode()
-        how = "no colon" if array and how == "cut" else how
-        lines.append(DAMAGE[how](line) if how else line)
-        whole += [] if how else [(number, *rows[number - 1])]
-    content = b"[" + b",\n".join(lines) + b"]" if array else b"\n".join(lines)
-    name = f"{next(NUMBERS)}.json{'' if array else 'l'}{packed}"
-    (shop.folder / name).write_bytes(pack(content, packed))
-    shop.load()
-    entry = shop.entry(name)
-    assert entry.refusal is None, entry.refusal
-    assert sorted(shop.landed(name)) == whole
-    assert entry.records == len(lines)
-    assert [(row[0], row[4]) for row in shop.quarantine(name)] == [
-        (number, line)
-        for number, (line, how) in enumerate(zip(lines, damage, strict=False), 1)
-        if how
-    ]
-    (shop.folder / name).unlink()
 
 
 @pytest.mark.parametrize("before", ["", "x", "xx"])

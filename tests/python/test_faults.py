@@ -1,6 +1,7 @@
-"""Loads, replays and builds that are killed, starved, damaged and run beside others.
+"""Fetches, loads, replays and builds that are killed, starved, damaged, run beside others.
 
-Each test is a fault; `--faults N` says how many are tried, 50 by default. After each, what readers
+Each test is a fault; `--faults N` says how many are tried, 50 by default, and `--publishes N` how
+many builds are published under the eyes of four readers, none by default. After each, what readers
 saw was a complete build, nothing that was started goes on, nothing half written is left to be taken
 for good, and the next run ends in the lake and the warehouse of an undisturbed one.
 """
@@ -13,6 +14,7 @@ import json
 import os
 import random
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -25,6 +27,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from casebook.ask.warehouse import rows_per_mart
 from casebook.lake.layout import Lake
 from casebook.load.original import export_quarantine
 from casebook.load.replay import replay
@@ -101,9 +104,10 @@ class Ground:
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a program on the workbench."""
         return subprocess.Popen(
-            [str(Path(sys.executable).with_name(command[0])), *command[1:]],
+            [str(Path(sys.executable).parent / command[0]), *command[1:]],
             cwd=self.bench.project,
-            env=self.bench.environment | {"PWD": str(self.bench.project)},
+            env=self.bench.environment
+            | {"PWD": str(self.bench.project), "BLOG_VOTES_URL": f"{self.bench.root}/far/*.jsonl"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -222,21 +226,46 @@ def ended_by(number: signal.Signals, *command: str) -> Fault:
         if command[0] == "casebook":
             assert process.stderr.readline().startswith("raw files: ")
             seconds -= 0 if "build" in command else ground.load_seconds / 2
-        time.sleep(chance.uniform(0, seconds))
-        process.send_signal(number)
-        _, said = process.communicate(timeout=60)
-        if number == signal.SIGKILL:
-            assert process.returncode in (-number, 0), said
-            wait_until(lambda: not ground.processes())
-        else:
-            assert process.returncode in (128 + number, 0), said
-            assert "Traceback" not in said
-            assert ground.processes() == []
-            assert not list(ground.bench.root.glob("*_candidate*"))
-            assert process.returncode == 0 or said.splitlines()[-1] == "interrupted"
+        end(ground, process, number, chance.uniform(0, seconds))
         if again:
             done = replay(ground.settings, corrections=Path(again[1]))
             assert done.exit_status == 0
+
+    return fault
+
+
+def end(
+    ground: Ground, process: subprocess.Popen[str], number: signal.Signals, seconds: float
+) -> None:
+    """End a program after a while: with it ends what it started, and it says so in one line."""
+    time.sleep(seconds)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    if number == signal.SIGKILL:
+        assert process.returncode in (-number, 0), said
+        wait_until(lambda: not ground.processes())
+    else:
+        assert process.returncode in (128 + number, 0), said
+        assert "Traceback" not in said
+        assert ground.processes() == []
+        assert not list(ground.bench.root.glob("*_candidate*"))
+        assert process.returncode == 0 or said.splitlines()[-1] == "interrupted"
+
+
+def fetch_ended_by(number: signal.Signals) -> Fault:
+    """What was delivered is fetched: it is not there, or whole, and the next fetch brings it."""
+
+    def fault(ground: Ground, chance: random.Random) -> None:
+        path, far = ground.newest, ground.bench.root / "far"
+        far.mkdir(exist_ok=True)
+        content = path.read_bytes()
+        path.rename(far / path.name)
+        end(ground, ground.start(*FETCH), number, chance.uniform(0, ground.load_seconds))
+        assert not path.exists() or path.read_bytes() == content
+        assert ground.start(*FETCH).wait() == 0
+        assert path.read_bytes() == content
+        assert {file.name for file in ground.bench.raw.rglob("*.*")} >= {path.name}
+        assert not list((ground.bench.lake / "_fetch" / "blog").glob("*.jsonl"))
 
     return fault
 
@@ -251,6 +280,10 @@ def dbt_killed(ground: Ground, chance: random.Random) -> None:
     _, said = process.communicate(timeout=120)
     assert process.returncode in (0, 1)
     assert "Traceback" not in said
+
+
+def one_of(*faults: Fault) -> Fault:
+    return lambda ground, chance: chance.choice(faults)(ground, chance)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -292,6 +325,42 @@ def no_room(size: int, says: str, *command: str) -> Fault:
         assert says in said
         assert "Fix: " in said
         assert "Traceback" not in said
+        assert not list(ground.bench.root.glob("*_candidate*"))
+
+    return fault
+
+
+def on_a_disk(
+    name: str, says: str, *command: str, room: int | None = None, status: int = 1
+) -> Fault:
+    """A folder is on a disk of its own, with so many KiB left on it, or that is read-only.
+
+    The disk is there for the command alone; what it leaves on it is what stays.
+    """
+
+    def fault(ground: Ground, chance: random.Random) -> None:
+        if subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
+            pytest.skip("no disk can be mounted here")
+        place, disk = ground.bench.root / name, ground.bench.root.parent / "disk"
+        place.mkdir(exist_ok=True)
+        disk.mkdir(exist_ok=True)
+        used = sum(4 + path.stat().st_size // 1024 for path in place.rglob("*"))
+        size = used + chance.randrange(room or 1)
+        mount = f"mount --bind {place} {place} && mount -o remount,bind,ro {place}"
+        leave = "true"
+        if room:
+            mount = f"mount -t tmpfs -o size={size}k disk {disk} && cp -a {place}/. {disk}"
+            mount += f" && mount --bind {disk} {place}"
+            leave = f"umount {place} && find {place} -mindepth 1 -delete && cp -a {disk}/. {place}"
+        script = f'{mount} && {{ "$@"; status=$?; {leave} && exit $status; }}'
+        program = str(Path(sys.executable).with_name(command[0]))
+        within = ("/usr/bin/unshare", "-rm", "sh", "-c", script, "sh")
+        process = ground.start(*within, program, *command[1:])
+        _, said = process.communicate(timeout=300)
+        assert process.returncode in ((status, 0) if room else (status,)), said
+        assert "Traceback" not in said
+        if process.returncode:
+            assert says in said and "Fix: " in said, said
         assert not list(ground.bench.root.glob("*_candidate*"))
 
     return fault
@@ -414,6 +483,33 @@ def lake_rebuilt(ground: Ground, chance: random.Random) -> None:
     ground.corrected = 0
 
 
+def clock_set(years: int) -> Fault:
+    """All that was written down was written by a clock that has been put back or forward since."""
+
+    def fault(ground: Ground, chance: random.Random) -> None:
+        for path in ground.bench.lake.rglob("~entry.json"):
+            entry = json.loads(path.read_text())
+            if entry["loaded_at"]:
+                year = int(entry["loaded_at"][:4]) + years
+                entry["loaded_at"] = f"{year}{entry['loaded_at'][4:]}"
+                path.write_text(json.dumps(entry))
+        for path in ground.bench.raw.rglob("*.jsonl"):
+            then = time.time() + years * 366 * 86400
+            os.utime(path, (then, then))
+        with duckdb.connect(str(ground.bench.warehouse)) as connection:
+            later = f"started_at + interval '{years} years'"
+            connection.execute(f"update audit.builds set started_at = {later}")
+        ground.bench.run(*BUILD)
+        with duckdb.connect(str(ground.bench.warehouse), read_only=True) as connection:
+            assert rows_per_mart(connection)["blog_analysis.votes"] == len(ground.votes)
+            assert connection.execute(
+                "select distinct build_number = (select max(build_number) from audit.builds)"
+                " from audit.row_accounting"
+            ).fetchall() == [(True,)]
+
+    return fault
+
+
 def lake_copied(ground: Ground, chance: random.Random) -> None:
     other = ground.bench.root / "lake_copy"
     shutil.copytree(ground.bench.lake, other)
@@ -421,7 +517,8 @@ def lake_copied(ground: Ground, chance: random.Random) -> None:
     other.rename(ground.bench.lake)
 
 
-LOAD, VERIFY, REPLAY = (
+FETCH, LOAD, VERIFY, REPLAY = (
+    ("casebook", "fetch", "blog"),
     ("casebook", "load"),
     ("casebook", "load", "--verify"),
     ("casebook", "replay"),
@@ -435,42 +532,57 @@ KILLED_LOADS = {
     "load_ctrl_c": ended_by(signal.SIGINT, *LOAD),
     "replay_sigkill": ended_by(signal.SIGKILL, *REPLAY),
     "replay_sigterm": ended_by(signal.SIGTERM, *REPLAY),
+    "replay_ctrl_c": ended_by(signal.SIGINT, *REPLAY),
+    "fetch_sigkill": fetch_ended_by(signal.SIGKILL),
+    "fetch_sigterm": fetch_ended_by(signal.SIGTERM),
+    "fetch_ctrl_c": fetch_ended_by(signal.SIGINT),
 }
 LOADS = KILLED_LOADS | {
     "two_loads": beside(LOAD, *LOAD),
     "load_beside_verify": beside(VERIFY, *LOAD),
     "load_beside_replay": beside(LOAD, *REPLAY),
     "no_room_for_the_lake": no_room(900, "the lake cannot be written", *LOAD),
-    "file_for_ledger": in_the_way("lake/_ledger", "lake", *LOAD),
-    "file_for_temporary": in_the_way("lake/_tmp", "lake", *LOAD),
-    "file_for_locks_of_lake": in_the_way("lake/_locks", "lake", *LOAD),
+    "full_disk_of_the_lake": on_a_disk("lake", "the lake cannot", *LOAD, room=16),
+    "read_only_lake": on_a_disk("lake", "the lake cannot", *LOAD),
+    "read_only_raw": on_a_disk("raw", "", *LOAD, status=0),
+    "in_the_way_of_the_lake": one_of(
+        *(in_the_way(f"lake/{name}", "lake", *LOAD) for name in ("_ledger", "_tmp", "_locks"))
+    ),
     "file_for_lake": in_the_way("lake", "lake", *LOAD),
     "file_for_raw": in_the_way("raw", "raw", *LOAD),
-    "cut_entry": damaged(ENTRY, cut, "landed again: ", *LOAD, mends=True),
-    "empty_entry": damaged(ENTRY, holds(b""), "landed again: ", *LOAD, mends=True),
-    "other_entry": damaged(ENTRY, holds(b"[]"), "landed again: ", *LOAD, mends=True),
-    "flipped_landed_file": damaged(LANDED, flip, "landed again: ", *VERIFY, mends=True),
-    "cut_landed_file": damaged(LANDED, cut, "landed again: ", *VERIFY, mends=True),
+    "damaged_entry": one_of(
+        *(
+            damaged(ENTRY, damage, "landed again: ", *LOAD, mends=True)
+            for damage in (cut, holds(b""), holds(b"[]"))
+        )
+    ),
+    "damaged_landed_file": one_of(
+        *(damaged(LANDED, how, "landed again: ", *VERIFY, mends=True) for how in (flip, cut))
+    ),
     "no_landed_file": damaged(LANDED, Path.unlink, "landed again: ", *LOAD, mends=True),
     "cut_quarantine": damaged("rejected_file", cut, "landed again: ", *VERIFY, mends=True),
-    "damaged_mark": damaged("lake/_lake.json", holds(b"{"), "_lake.json", *LOAD),
-    "empty_mark": damaged("lake/_lake.json", holds(b""), "_lake.json", *LOAD),
+    "damaged_mark": one_of(
+        *(damaged("lake/_lake.json", holds(text), "_lake.json", *LOAD) for text in (b"", b"{"))
+    ),
     "litter_in_lake": litter(
         landed=("lake/blog/votes/0.jsonl/half.parquet", b"PAR1"),
         workspace=("lake/_tmp/x/landed.parquet", b"PAR1"),
     ),
     "raw_vanishes": changed_while_read(Path.unlink),
-    "raw_grows": changed_while_read(lambda path: path.write_bytes(path.read_bytes() + b"\n{}")),
-    "raw_is_cut": changed_while_read(cut),
-    "raw_is_replaced": changed_while_read(holds(b'{"Id": "1"}\n' * 99)),
+    "raw_changes": one_of(
+        changed_while_read(lambda path: path.write_bytes(path.read_bytes() + b"\n{}")),
+        changed_while_read(cut),
+        changed_while_read(holds(b'{"Id": "1"}\n' * 99)),
+    ),
     "lake_is_gone": lake_rebuilt,
     "lake_is_copied": lake_copied,
 }
 # Of a build, which goes on to the next fault as it is: nothing of it has changed.
 STOPPED_BUILDS = {
     "folder_for_lock": in_the_way("warehouse.db.lock", "the warehouse cannot be written", *BUILD),
-    "cut_warehouse": damaged("warehouse.db", cut, CANNOT, *BUILD),
-    "empty_warehouse": damaged("warehouse.db", holds(b""), CANNOT, *BUILD),
+    "damaged_warehouse": one_of(
+        *(damaged("warehouse.db", how, CANNOT, *BUILD) for how in (cut, holds(b"")))
+    ),
 }
 # Of a build: as long as one or two builds each.
 BUILDS = {
@@ -485,6 +597,8 @@ BUILDS = {
     "bare_dbt": beside(BUILD, *DBT_ALONE),
     "no_room_for_the_copy": no_room(1 << 20, "the warehouse cannot be written", *BUILD),
     "no_room_for_the_build": no_room(5 << 20, "the warehouse cannot be written", *BUILD),
+    "clock_put_back": clock_set(1),
+    "clock_put_forward": clock_set(-1),
     "cut_log": cut_log,
     "litter_of_builds": litter(
         log=("warehouse.db.wal", b"no log" * 99),
@@ -512,8 +626,14 @@ def test_after_a_fault_all_is_as_if_it_had_not_been(ground: Ground, fault: str) 
     before = state(ground.bench.warehouse)
     ground.seen.clear()
     ground.deliver()
-    undisturbed = {*LOADS, "cut_warehouse", "empty_warehouse", "cut_log", "bare_dbt_killed"}
-    undisturbed |= {"bare_dbt"}
+    undisturbed = {
+        *LOADS,
+        "damaged_warehouse",
+        "cut_log",
+        "bare_dbt_killed",
+        "bare_dbt",
+    }
+    undisturbed |= {"clock_put_back", "clock_put_forward"}
     with contextlib.nullcontext() if name in undisturbed else ground.readers():
         (LOADS | STOPPED_BUILDS | BUILDS)[name](ground, chance)
     number = len(ground.votes)
@@ -523,6 +643,43 @@ def test_after_a_fault_all_is_as_if_it_had_not_been(ground: Ground, fault: str) 
     if name in BUILDS:
         ground.check_warehouse()
     assert ground.processes() == []
+
+
+def read_until_told(warehouse: str) -> None:
+    """A reader: print how often it read, and what it saw one after the other."""
+    reads, seen = 0, []
+    while not select.select([sys.stdin], [], [], 0.02)[0]:
+        reads, now = reads + 1, state(Path(warehouse))
+        seen += [now] if now not in seen[-1:] else []
+    print(json.dumps([reads, seen]))
+
+
+def test_readers_see_one_whole_build_after_the_other(
+    ground: Ground, pytestconfig: pytest.Config
+) -> None:
+    publishes = pytestconfig.getoption("--publishes")
+    if not publishes:
+        pytest.skip("for the long run: --publishes 200")
+    code = f"import test_faults; test_faults.read_until_told({str(ground.bench.warehouse)!r})"
+    command = [sys.executable, "-c", code]
+    folder, pipe = Path(__file__).parent, subprocess.PIPE
+    readers = [
+        subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, text=True) for _ in range(4)
+    ]
+    published = [state(ground.bench.warehouse)]
+    for _ in range(publishes):
+        ground.deliver()
+        ground.bench.run(*BUILD)
+        published.append(state(ground.bench.warehouse))
+    reads = 0
+    for reader in readers:
+        count, seen = json.loads(reader.communicate("\n")[0])
+        reads += count
+        places = [published.index(tuple(one)) for one in seen]
+        assert places == sorted(places)
+    print(f"{reads} reads during {publishes} publishes")
+    assert published == [(number,) * 3 for number, *_ in published]
+    assert reads >= 100 * publishes
 
 
 def test_the_warehouse_is_that_of_an_undisturbed_build(ground: Ground, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from casebook.readers.archives import looks_like, zstd
 from casebook.readers.json_split import elements
 from casebook.readers.split import Splitter
 from loading import Workshop, lines
+from loading import shop as shop
 
 DECLARED = """
 sources:
@@ -30,11 +31,6 @@ sources:
           - {name: Note}
 """
 ROWS = [("1", "2.5", "é"), ("2", None, "a,b\nc")]
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path)
 
 
 def declare(shop: Workshop, **meta: object) -> None:

@@ -16,13 +16,13 @@ from casebook.lake.quarantine import Quarantine
 from casebook.readers import delimited
 from casebook.readers import split as split_module
 from casebook.readers.base import Raw, Text, Workspace
-from casebook.readers.delimited_count import DelimitedCounter
-from casebook.readers.header import DELIMITERS
+from casebook.readers.count import DELIMITERS, DelimitedCounter
 from casebook.readers.split import Splitter
 from casebook.sources import read_sources
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from loading import Workshop
+from loading import shop as shop
 
 BOM = b"\xef\xbb\xbf"
 MIB = 1 << 20
@@ -33,11 +33,6 @@ OPTIONAL = (
     " {name: Note}]}]}]"
 )
 SINGLE = "sources: [{name: shop, tables: [{name: orders, columns: [{name: Id}]}]}]"
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path)
 
 
 @pytest.fixture
@@ -122,22 +117,11 @@ def test_a_file_without_a_header_is_refused_with_its_first_record(shop: Workshop
     assert entry.refusal == "no header: its first record is: 17;0.99"
 
 
-def test_a_file_without_a_required_column_is_refused_with_its_header(shop: Workshop) -> None:
-    entry = shop.load_one("Amount;Note;other\n1;2;3\n", "a.csv")
-    assert entry.refusal == "lacks the required column Id; it has: Amount, Note, other"
-
-
 @pytest.mark.parametrize(
     ("header", "amount", "ignored"),
     [
-        ("Id,Amount,Note", "b", []),
-        ("ID,aMOUNT,note", "b", []),
         ("Id, Total ,Note", "b", []),
-        ("Id,SUM DUE,Note", "b", []),
-        ("Id,Total,Amount", "c", ["Total"]),
         ("Id,amount,Amount", "c", ["amount"]),
-        ("Id,total,AMOUNT", "c", ["total"]),
-        ("Id,Sum due,total", "c", ["Sum due"]),
         ("Id,amount,AMOUNT", "b", ["AMOUNT"]),
         ("Id,Amount,Amount", "b", ["Amount"]),
         ("Id,,Amount", "c", ["(column 2)"]),
@@ -171,20 +155,6 @@ def test_the_delimiter_is_what_makes_the_header_name_most(
 ) -> None:
     shop.declare(OPTIONAL)
     assert shop.load_one(content, "a.tsv").layout["delimiter"] == delimiter
-
-
-def test_column_names_are_only_names(shop: Workshop) -> None:
-    name = """it's "x", or `y`: {z}"""
-    quoted = name.replace('"', '""')
-    shop.declare(
-        "sources: [{name: shop, tables: [{name: orders, columns: [{name: Id}, {name: Amount},"
-        f' {{name: Note}}, {{name: "{name}"}}]}}]}}]'.replace('"x"', '\\"x\\"')
-    )
-    for file, bad in (("fast.csv", ""), ("careful.csv", "1\n")):
-        shop.load_one(f'Id,"{quoted}"\n1,v\n{bad}', file)
-        path = str(shop.settings.lake / str(shop.entry(file).landed_file))
-        found = duckdb.execute(f'select "{quoted}" from read_parquet(?)', [path])
-        assert found.fetchall() == [("v",)]
 
 
 # Values
@@ -334,13 +304,12 @@ def test_a_bad_record_is_quarantined_and_its_neighbours_land(
 
 
 def test_messages_say_what_was_found(shop: Workshop) -> None:
-    entry = shop.load_one(HEAD + b'1,2\n1,\xff,3\n1,2,"a"b\n1,"x\n', "a.csv")
-    path = str(shop.settings.lake / str(entry.rejected_file))
-    assert duckdb.execute("select message from read_parquet(?)", [path]).fetchall() == [
-        ("2 fields instead of 3",),
-        ("not UTF-8: byte 0xFF at byte 3 of the record",),
-        ("text follows the closing quote of field 3",),
-        ("the quote of field 2 is not closed within 1 MiB",),
+    shop.load_one(HEAD + b'1,2\n1,\xff,3\n1,2,"a"b\n1,"x\n', "a.csv")
+    assert shop.messages("a.csv") == [
+        "2 fields instead of 3",
+        "not UTF-8: byte 0xFF at byte 3 of the record",
+        "text follows the closing quote of field 3",
+        "the quote of field 2 is not closed within 1 MiB",
     ]
 
 
@@ -434,11 +403,7 @@ def test_a_movie_split_by_a_newline_is_two_fragments(shop: Workshop, overview: b
         (2, 3, "wrong_field_count", first),
         (3, 4, "wrong_field_count", second),
     ]
-    path = str(shop.settings.lake / str(entry.rejected_file))
-    assert duckdb.execute("select message from read_parquet(?)", [path]).fetchall() == [
-        ("10 fields instead of 24",),
-        ("15 fields instead of 24",),
-    ]
+    assert shop.messages("a.csv") == ["10 fields instead of 24", "15 fields instead of 24"]
 
 
 @pytest.mark.parametrize(
@@ -863,7 +828,9 @@ def test_the_count_does_not_depend_on_the_pieces(text: bytes, cuts: list[int]) -
     assert (pieces.finish(), pieces.is_plain) == (whole.finish(), whole.is_plain) or not (
         pieces.is_plain or whole.is_plain
     )
-    assert pieces.lines == whole.lines == len(re.findall(rb"[^\n]*\n|[^\n]*[^\n\r][^\n]*\Z", text))
+    assert (
+        pieces.lines() == whole.lines() == len(re.findall(rb"[^\n]*\n|[^\n]*[^\n\r][^\n]*\Z", text))
+    )
     if whole.is_plain and not whole.finish().ends_quoted:
         outside = b"".join(text.split(b'"')[::2])
         counted = whole.finish()

@@ -18,14 +18,10 @@ from casebook.sources import Column, Table, read_sources
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import Workshop
+from loading import shop as shop
 
 NAME = "a.db#orders"
 THREE = "create table orders (Id, Amount, Note)"
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path)
 
 
 def deliver(
@@ -99,13 +95,6 @@ def test_rows_keep_the_order_of_the_rowid(shop: Workshop) -> None:
     assert {(int(i), int(n)) for _, i, _, n in landed} == {(i, n) for i, _, n, *_ in rows}
 
 
-def test_an_empty_table_is_a_delivery_of_no_records(shop: Workshop) -> None:
-    deliver(shop, THREE)
-    shop.load()
-    assert (shop.entry(NAME).state, shop.entry(NAME).records) == ("new", 0)
-    assert shop.landed(NAME) == []
-
-
 def test_a_table_without_rowid_and_generated_columns_land(shop: Workshop) -> None:
     deliver(
         shop,
@@ -166,28 +155,6 @@ def test_a_database_of_utf16_text_lands(shop: Workshop) -> None:
     assert shop.landed(NAME) == [(1, "1", "é😀", "")]
 
 
-@pytest.mark.parametrize(
-    ("columns", "value", "ignored"),
-    [
-        (["Amount", "amount_"], "0", ["amount_"]),
-        (["AMOUNT"], "0", []),
-        (["tOTAL"], "0", []),
-        (["Sum due"], "0", []),
-        (["Total", "aMOUNT"], "1", ["Total"]),
-        (["sum due", "total"], "1", ["sum due"]),
-        (['it\'s "x", ou `é`: {z}'], None, ['it\'s "x", ou `é`: {z}']),
-    ],
-)
-def test_columns_match_by_name_then_by_alias(
-    shop: Workshop, columns: list[str], value: str | None, ignored: list[str]
-) -> None:
-    quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
-    deliver(shop, f"create table orders (iD, {quoted})", rows=[(7, *range(len(columns)))])
-    shop.load()
-    assert shop.landed(NAME) == [(1, "7", value, None)]
-    assert shop.entry(NAME).columns_ignored == ignored
-
-
 def test_tables_and_columns_are_only_names(shop: Workshop) -> None:
     name = """it's "x", ou `é`: {z}"""
     shop.declare(
@@ -207,12 +174,6 @@ def test_tables_and_columns_are_only_names(shop: Workshop) -> None:
     found = duckdb.execute(f"select {quoted} from read_parquet(?)", [landed])
     assert found.fetchall() == [("v",)]
     assert records(path, name) == [(1, json.dumps({name: "v"}, ensure_ascii=False).encode())]
-
-
-def test_a_table_without_a_required_column_is_refused(shop: Workshop) -> None:
-    deliver(shop, "create table orders (Amount, Nr)")
-    shop.load()
-    assert shop.entry(NAME).refusal == ("lacks the required column Id; it has: Amount, Nr")
 
 
 def test_a_table_with_none_of_the_declared_columns_lands_its_rows(shop: Workshop) -> None:
@@ -240,20 +201,16 @@ def test_text_that_is_not_utf8_is_quarantined_as_it_is(shop: Workshop) -> None:
         (2, 2, "bad_bytes", second.decode("utf-8", "backslashreplace"), second),
         (4, 4, "bad_bytes", fourth.decode("utf-8", "backslashreplace"), fourth),
     ]
+    assert shop.messages(NAME) == [
+        "not UTF-8: byte 0xFF at byte 2 of its Amount",
+        "not UTF-8: byte 0xC3 at byte 1 of its Id",
+    ]
     assert records(path) == [
         (1, b'{"Id": 1, "Amount": "good", "other": 2.5}'),
         (2, second),
         (3, b'{"Id": 3, "Amount": null, "other": "\xfe"}'),
         (4, fourth),
     ]
-
-
-def test_a_message_says_where_the_bytes_are_bad(shop: Workshop) -> None:
-    deliver(shop, THREE, rows=[("1", b"a\xff", None)])
-    shop.load()
-    path = str(shop.settings.lake / str(shop.entry(NAME).rejected_file))
-    found = duckdb.execute("select message from read_parquet(?)", [path]).fetchall()
-    assert found == [("not UTF-8: byte 0xFF at byte 2 of its Amount",)]
 
 
 def test_a_quarantined_row_lands_once_its_text_is_corrected(shop: Workshop) -> None:

@@ -12,7 +12,7 @@ from casebook.cli.printing import out, print_error, print_rows
 from casebook.settings import find_settings
 
 if TYPE_CHECKING:
-    from casebook.draft import Declared
+    from casebook.draft.project import Draft
 
 
 def declare(
@@ -52,23 +52,23 @@ def declare(
     settings = find_settings(raw)
     split = [path.partition("#") for path in paths]
     places = [f"{settings.delivery(Path(name))}{mark}{member}" for name, mark, member in split]
-    declared = draft_files(settings, places, table, case=case, force=force)
+    draft = draft_files(settings, places, table, case=case, force=force)
     if show:
-        out.print(preview(settings, declared), markup=False, end="")
+        out.print(preview(settings, draft), markup=False, end="")
         return
-    write(declared)
-    for file in declared.files:
-        verb = "wrote" if file in declared.new else "changed"
+    new = write(draft)
+    for file in draft.files:
+        verb = "wrote" if file in new else "changed"
         out.print(f"{verb} {file.relative_to(settings.project)}", markup=False)
-    for addition in declared.by_hand:
+    for addition in draft.by_hand:
         print_error("add by hand", addition, "yellow")
-    _print_guesses(declared)
+    _print_guesses(draft)
 
 
-def _print_guesses(declared: Declared) -> None:
-    out.print(f"\nguessed from {declared.seen}; look at each `# confirm:`", markup=False)
-    if bad := sum(head.bad for head in declared.heads):
-        why = next(head.why_bad for head in declared.heads if head.bad)
+def _print_guesses(draft: Draft) -> None:
+    out.print(f"\nguessed from {draft.sample.seen}; look at each `# confirm:`", markup=False)
+    if bad := draft.sample.bad:
+        why = draft.sample.why_bad
         out.print(f"{bad} of its first records cannot be read, such as {why}", markup=False)
     print_rows(
         ["column", "staging", "type", "required", "key", "look at"],
@@ -78,14 +78,14 @@ def _print_guesses(declared: Declared) -> None:
                 guess.name.staging,
                 guess.type_name,
                 "yes" if guess.required else "",
-                "yes" if guess.name in declared.key.columns else "",
+                "yes" if guess.name in draft.key.columns else "",
                 "; ".join(guess.remarks),
             )
-            for guess in declared.guesses
+            for guess in draft.guesses
         ],
     )
-    if not declared.key.columns:
-        out.print(f"no key: {declared.key.remark}", markup=False)
+    if not draft.key.columns:
+        out.print(f"no key: {draft.key.remark}", markup=False)
     out.print(
-        f"\nnext: `casebook build`, then `casebook rejects {declared.table} --raw`", markup=False
+        f"\nnext: `casebook build`, then `casebook rejects {draft.full_name} --raw`", markup=False
     )

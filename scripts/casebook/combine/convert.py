@@ -15,46 +15,45 @@ from isal import isal_zlib
 
 from casebook.combine.delimited import read_delimited
 from casebook.combine.json_records import read_elements, read_json_lines
-from casebook.combine.records import Bad, Converted, Good
+from casebook.combine.workers import Converted
 from casebook.errors import Refused
 from casebook.readers.archives import UNREADABLE, open_utf8, refused
 from casebook.readers.choose import find_reader
 from casebook.readers.header import guess_header
+from casebook.readers.json_split import Element
 
 # Four times as fast as zlib's level 1, and smaller. The level above gives other bytes on processors
 # with AVX-512 than on those without; this one the same on all that have SSE4.2.
 _LEVEL = 2
 
 
-def convert(path: str, source_file: str, target: str, skip_bad: bool) -> Converted:
+def convert(path: str, source_file: str, part: str, skip_bad: bool) -> Converted:
     """Convert one raw file.
 
     Args:
         path: the file.
         source_file: its path below the raw folder, with `/`.
-        target: where the stretch goes; bad records go to the same with `.rejected` behind it.
+        part: where the stretch goes; bad records go to the same with `.rejected.jsonl` behind it.
         skip_bad: whether bad records are put aside; if not, the first one stops the file.
     """
-    done = Converted()
+    done = Converted(path, part)
     packer = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
     try:
-        with (
-            Path(target).open("wb") as part,
-            Path(f"{target}.rejected.jsonl").open("wb") as rejects,
-        ):
+        with Path(part).open("wb") as file, Path(f"{part}.rejected.jsonl").open("wb") as rejects:
             for piece in _read(Path(path)):
-                if isinstance(piece, Good):
-                    done.records += piece.records
-                    done.text_bytes += len(piece.lines)
-                    done.crc = isal_zlib.crc32(piece.lines, done.crc)
-                    part.write(packer.compress(piece.lines))
+                if not isinstance(piece, Element):
+                    records, lines = piece
+                    done.records += records
+                    done.text_bytes += len(lines)
+                    done.crc = isal_zlib.crc32(lines, done.crc)
+                    file.write(packer.compress(lines))
                 elif skip_bad:
                     done.rejected += 1
                     rejects.write(_as_line(source_file, piece))
                 else:
                     done.record = piece.number
-                    raise Refused(f"line {piece.first_line}: {piece.reason_code}: {piece.message}")
-            part.write(packer.flush(isal_zlib.Z_SYNC_FLUSH))
+                    raise Refused(f"line {piece.first_line}: {piece.code}: {piece.message}")
+            file.write(packer.flush(isal_zlib.Z_SYNC_FLUSH))
     except Refused as error:
         done.failure = str(error)
     except OSError as error:
@@ -62,7 +61,8 @@ def convert(path: str, source_file: str, target: str, skip_bad: bool) -> Convert
     return done
 
 
-def _read(path: Path) -> Iterator[Good | Bad]:
+def _read(path: Path) -> Iterator[tuple[int, bytes] | Element]:
+    """Good records, so many as lines of JSON, and bad ones."""
     try:
         reader, compression = find_reader(path)
         with open_utf8(path, compression) as text:
@@ -78,14 +78,14 @@ def _read(path: Path) -> Iterator[Good | Bad]:
         raise refused(error) from error
 
 
-def _as_line(source_file: str, bad: Bad) -> bytes:
+def _as_line(source_file: str, bad: Element) -> bytes:
     raw = bad.raw.rstrip(b"\r\n")
     text = raw.decode("utf-8", "backslashreplace")
     content = {
         "source_file": source_file,
         "record": bad.number,
         "first_line": bad.first_line,
-        "reason_code": bad.reason_code,
+        "reason_code": bad.code,
         "message": bad.message,
         "raw_text": text,
         # Where the text does not show all of it.

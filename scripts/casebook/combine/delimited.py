@@ -15,23 +15,25 @@ from typing import BinaryIO
 
 import msgspec
 
-from casebook.combine.records import Bad, Good, find_bad_byte, split
 from casebook.errors import Refused
 from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.columns import why_bad_bytes
 from casebook.readers.header import Header
+from casebook.readers.json_split import Element
+from casebook.readers.split import SMALL_BLOCK, Splitter
 
 FIRST_ROWS, FIRST_BYTES = 1000, 1 << 20
 _NUMBER = r"[ \t]*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[ \t]*"
 _is_number = re.compile(_NUMBER).fullmatch
 _numbers = msgspec.json.Decoder(list[float]).decode
-_ESCAPED = re.compile(r'[\x00-\x1f"\\]')
-# No text has them. One stands for a carriage return, which `csv` does not take outside quotes.
-_BETWEEN, _RETURN = "\ud801", "\ud80d"
+_as_lines = msgspec.json.Encoder().encode_lines
+# Stands for a carriage return, which `csv` does not take outside quotes; no text has it.
+_RETURN = "\ud80d"
 csv.field_size_limit(MAX_RECORD_BYTES)
 
 
-def read_delimited(text: BinaryIO, header: Header) -> Iterator[Good | Bad]:
-    """The records of a delimited file.
+def read_delimited(text: BinaryIO, header: Header) -> Iterator[tuple[int, bytes] | Element]:
+    """The good records of a delimited file, so many as lines of JSON, and the bad ones.
 
     Args:
         text: the file's text, as UTF-8.
@@ -44,14 +46,13 @@ def read_delimited(text: BinaryIO, header: Header) -> Iterator[Good | Bad]:
     if twice := [name for name in names if names.count(name) > 1]:
         shown = json.dumps(twice[0], ensure_ascii=False)
         raise Refused(f"several columns are called {shown}; give each a name of its own")
-    keys = (json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in names)
-    line = "{" + ",".join(key + ":%s" for key in keys) + "}\n"
     held, size, are_numbers = list[list[str]](), 0, list[bool]()
-    for piece, piece_size in _read(text, header, len(names)):
-        if isinstance(piece, Bad):
+    for piece in _read(text, header, len(names)):
+        if isinstance(piece, Element):
             yield piece
             continue
-        held += piece
+        rows, piece_size = piece
+        held += rows
         size += piece_size
         if not are_numbers and len(held) < FIRST_ROWS and size < FIRST_BYTES and piece_size:
             continue
@@ -59,23 +60,18 @@ def read_delimited(text: BinaryIO, header: Header) -> Iterator[Good | Bad]:
             any(values) and all(map(_is_number, filter(None, values)))
             for values in zip(*held[:FIRST_ROWS], strict=False)
         ]
-        columns = map(_as_json, are_numbers, zip(*held, strict=False))
-        yield Good(len(held), "".join(map(line.__mod__, zip(*columns, strict=True))).encode())
+        columns = map(_typed, are_numbers, zip(*held, strict=False))
+        records = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        yield len(held), _as_lines(records)
         held, size = [], 0
 
 
-def _as_json(are_numbers: bool, values: tuple[str, ...]) -> list[str]:
-    """The values of a column."""
-    if are_numbers and _all_numbers(values):
-        return [value or "null" for value in values]
-    texts = _BETWEEN.join(values)
-    if _ESCAPED.search(texts):
-        texts = json.encoder.encode_basestring(texts)[1:-1]
-    spelled = [f'"{text}"' if text else "null" for text in texts.split(_BETWEEN)]
-    if are_numbers:
-        pairs = zip(values, spelled, strict=True)
-        return [value if _is_number(value) else text for value, text in pairs]
-    return spelled
+def _typed(are_numbers: bool, values: tuple[str, ...]) -> list[object]:
+    """The values of a column: numbers as they are spelled, texts, and None where it is empty."""
+    if not are_numbers:
+        return [value or None for value in values]
+    is_number = bool if _all_numbers(values) else _is_number
+    return [msgspec.Raw(v) if is_number(v) else v or None for v in values]
 
 
 def _all_numbers(values: tuple[str, ...]) -> bool:
@@ -85,35 +81,38 @@ def _all_numbers(values: tuple[str, ...]) -> bool:
         found = _numbers(f"[{array}]")
     except msgspec.DecodeError:
         return False
-    return len(found) == len(values) - values.count("") + 1 and not _ESCAPED.search(array)
+    has_ends = "\n" in array or "\r" in array
+    return len(found) == len(values) - values.count("") + 1 and not has_ends
 
 
 def _read(
     text: BinaryIO, header: Header, columns: int
-) -> Iterator[tuple[list[list[str]] | Bad, int]]:
-    """The records behind the header, with the bytes that they stand in; 0 at the end."""
+) -> Iterator[tuple[list[list[str]], int] | Element]:
+    """Rows behind the header, with the bytes that they stand in, which are 0 at the end."""
     number, line = 0, 1
-    for piece in split(text, header.delimiter, header.line_end):
-        lines = [piece.raw] if piece.lines else piece.raw.split(b"\n")[:-1]
-        rows, good = _parse(lines, header.delimiter), list[list[str]]()
-        is_good = {*map(len, rows)} == {columns} and not (piece.code or find_bad_byte(piece.raw))
+    for piece in Splitter(header.delimiter, header.line_end).split(text, SMALL_BLOCK):
+        rows = _parse(piece.records, header.delimiter)
+        is_good = {*map(len, rows)} == {columns} and not (
+            piece.code or why_bad_bytes("record", piece.raw)
+        )
         if is_good and number:
             number += len(rows)
-            line += piece.lines or len(lines)
+            line += piece.lines or len(rows)
             yield rows, len(piece.raw)
             continue
-        for raw, row in zip(lines, rows, strict=True):
+        good = []
+        for raw, row in zip(piece.records, rows, strict=True):
             if row and line >= header.first_line:
-                code, message = piece.code, piece.message
                 fits = len(row) == columns or (header.has_extra and row[columns:] == [""])
-                if not code and (message := find_bad_byte(raw)):
+                code, message = piece.code, piece.message
+                if not code and (message := why_bad_bytes("record", raw)):
                     code = "bad_bytes"
                 elif not code and not fits:
                     code, message = "wrong_field_count", f"{len(row)} fields instead of {columns}"
                 if code and not number:
                     raise Refused(f"line {line}: the header cannot be read: {message}")
                 if code:
-                    yield Bad(number, line, raw, code, message), 0
+                    yield Element(number, line, raw, code, message)
                 elif number:
                     good.append(row[:columns])
                 number += 1

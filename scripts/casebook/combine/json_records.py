@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from itertools import islice
 from typing import BinaryIO
 
 import msgspec
 
-from casebook.combine.records import Bad, Good, find_bad_byte, split
-from casebook.readers.json_split import elements
+from casebook.readers.columns import why_bad_bytes
+from casebook.readers.json_split import Element, elements
+from casebook.readers.split import SMALL_BLOCK, Splitter
 
 _BATCH = 500
 _LENIENT = re.compile(
@@ -29,53 +30,50 @@ _values = msgspec.json.Decoder(list[msgspec.Raw]).decode
 sys.setrecursionlimit(20_000)
 
 
-def read_json_lines(text: BinaryIO) -> Iterator[Good | Bad]:
+def read_json_lines(text: BinaryIO) -> Iterator[tuple[int, bytes] | Element]:
     """The records of a file that has one on each line; a CR ends a line where no LF does."""
     number = line = 1
     assert isinstance(text, BufferedReader)
     start = text.peek(1)
-    has_returns = b"\r" in start and b"\n" not in start
-    for piece in split(text, None, "\r" if has_returns else "\n"):
+    line_end = "\r" if b"\r" in start and b"\n" not in start else "\n"
+    for piece in Splitter(None, line_end).split(text, SMALL_BLOCK):
         lines = piece.raw.split(b"\n")[:-1]
         texts = list(filter(None, map(bytes.strip, lines)))
-        if _are_strict(texts):
-            yield Good(len(texts), _on_lines(texts))
-        else:
-            places = [(line + place, raw) for place, raw in enumerate(lines) if raw.strip()]
-            yield from (_read(number + place, *one) for place, one in enumerate(places))
+        places = ((line + place, raw) for place, raw in enumerate(lines) if raw.strip())
+        yield from _read(texts, (Element(n, *one) for n, one in enumerate(places, number)))
         number += len(texts)
         line += len(lines)
 
 
-def read_elements(text: BinaryIO) -> Iterator[Good | Bad]:
+def read_elements(text: BinaryIO) -> Iterator[tuple[int, bytes] | Element]:
     """The elements of a file's array, or its objects one after the other."""
     found = elements(text)
     while batch := list(islice(found, _BATCH)):
-        texts = [element.raw for element in batch]
-        if batch[-1].code is None and _are_strict(texts):
-            yield Good(len(texts), _on_lines(texts))
-        else:
-            yield from (
-                Bad(number, line, raw, code, message) if code else _read(number, line, raw)
-                for number, line, raw, code, message in batch
-            )
+        yield from _read([b"" if one.code else one.raw for one in batch], batch)
 
 
-def _read(number: int, line: int, raw: bytes) -> Good | Bad:
-    """A record by itself."""
+def _read(texts: list[bytes], each: Iterable[Element]) -> Iterator[tuple[int, bytes] | Element]:
+    """Records in one go where all texts are strict JSON; else each by itself."""
+    if _are_strict(texts):
+        yield len(texts), _on_lines(texts)
+    else:
+        yield from map(_read_one, each)
+
+
+def _read_one(record: Element) -> tuple[int, bytes] | Element:
+    _, _, raw, code, message = record
     text = raw.strip()
-    if message := find_bad_byte(raw):
-        return Bad(number, line, raw, "bad_bytes", message)
+    if not code and (message := why_bad_bytes("record", raw)):
+        code = "bad_bytes"
     try:
-        if not _are_strict([text]):
+        if not code and not _are_strict([text]):
             text = msgspec.json.format(_LENIENT.sub(_made_strict, text), indent=-1)
-    except msgspec.DecodeError as error:
-        return Bad(number, line, raw, "not_json", str(error))
-    except RecursionError:
-        return Bad(number, line, raw, "not_json", "it is nested too deep")
-    if not text.startswith(b"{"):
-        return Bad(number, line, raw, "not_an_object", "it is JSON, but not an object")
-    return Good(1, _on_lines([text]))
+    except (msgspec.DecodeError, RecursionError) as error:
+        is_deep = isinstance(error, RecursionError)
+        code, message = "not_json", "it is nested too deep" if is_deep else str(error)
+    if not code and not text.startswith(b"{"):
+        code, message = "not_an_object", "it is JSON, but not an object"
+    return record._replace(code=code, message=message) if code else (1, _on_lines([text]))
 
 
 def _are_strict(texts: list[bytes]) -> bool:
@@ -85,7 +83,7 @@ def _are_strict(texts: list[bytes]) -> bool:
         values = _values(array)
     except (msgspec.DecodeError, RecursionError):
         return False
-    if find_bad_byte(array):
+    if why_bad_bytes("record", array):
         return False
     # Each text is one value if none begins or ends elsewhere. No JSON begins with more than `{`.
     return [*map(len, values)] == [*map(len, texts)] and min(texts, default=b"{") >= b"{"
@@ -98,11 +96,8 @@ def _made_strict(found: re.Match[bytes]) -> bytes:
 def _on_lines(texts: list[bytes]) -> bytes:
     """Texts of strict JSON as lines."""
     lines = b"\n".join([*texts, b""])
-    if lines.count(b"\n") > len(texts) or b"\r" in lines:
-        lines = b"\n".join([*map(_on_one_line, texts), b""])
-    return lines
-
-
-def _on_one_line(text: bytes) -> bytes:
-    has_ends = b"\n" in text or b"\r" in text
-    return msgspec.json.format(text, indent=-1) if has_ends else text
+    if lines.count(b"\n") == len(texts) and b"\r" not in lines:
+        return lines
+    has_ends = re.compile(rb"[\r\n]").search
+    one_line = (msgspec.json.format(t, indent=-1) if has_ends(t) else t for t in texts)
+    return b"\n".join([*one_line, b""])

@@ -10,14 +10,14 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from isal import isal_zlib
 
-from casebook.combine.records import REJECT_START, Converted
+from casebook.combine.workers import Converted
 from casebook.errors import CasebookError
 
 ENDINGS = OUTPUT, REJECTED = (".json.gz", ".rejected.jsonl")
@@ -25,6 +25,8 @@ ENDINGS = OUTPUT, REJECTED = (".json.gz", ".rejected.jsonl")
 # better, but DuckDB reads no file with one.
 _HEADER = b"\x1f\x8b\x08\x08\0\0\0\0\0\xffcasebook combine\0"
 _LAST_BLOCK = b"\x03\0"
+# With which a line of rejects begins.
+_REJECT_START = b'{"source_file": '
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def hold(out: Path, raw: Path) -> Iterator[Path]:
         raise CasebookError(reason, file=error.filename or out, fix=fix) from error
 
 
-def publish(out: Path, subfolder: str, parts: Sequence[tuple[Path, Converted]], work: Path) -> int:
+def publish(out: Path, subfolder: str, files: Sequence[Converted], work: Path) -> int:
     """Write a subfolder's outputs from what its files became; returns the first one's size.
 
     Raises:
@@ -78,15 +80,15 @@ def publish(out: Path, subfolder: str, parts: Sequence[tuple[Path, Converted]], 
     crc = size = 0
     with whole[0].open("wb") as records, whole[1].open("wb") as rejects:
         records.write(_HEADER)
-        for part, done in parts:
-            _move(part, records)
-            _move(Path(f"{part}{REJECTED}"), rejects)
-            crc = isal_zlib.crc32_combine(crc, done.crc, done.text_bytes)
-            size = (size + done.text_bytes) % (1 << 32)
+        for file in files:
+            _move(Path(file.part), records)
+            _move(Path(f"{file.part}{REJECTED}"), rejects)
+            crc = isal_zlib.crc32_combine(crc, file.crc, file.text_bytes)
+            size = (size + file.text_bytes) % (1 << 32)
         records.write(_LAST_BLOCK + crc.to_bytes(4, "little") + size.to_bytes(4, "little"))
-        for file in (records, rejects):
-            file.flush()
-            os.fsync(file.fileno())
+        for written in (records, rejects):
+            written.flush()
+            os.fsync(written.fileno())
     if whole[1].stat().st_size:
         whole[1].replace(places[1])
     else:
@@ -94,25 +96,19 @@ def publish(out: Path, subfolder: str, parts: Sequence[tuple[Path, Converted]], 
     return whole[0].replace(places[0]).stat().st_size
 
 
-def remove(out: Path, subfolders: Iterable[str]) -> list[str]:
-    """Remove the outputs of subfolders; returns the names of those that there were."""
-    places = (out / (name + ending) for name in sorted(subfolders) for ending in ENDINGS)
-    ours = list(filter(_is_ours, places))
-    for place in ours:
-        place.unlink()
-    return [place.name for place in ours]
-
-
-def remove_others(out: Path, subfolders: Iterable[str]) -> list[str]:
-    """Remove the outputs of all other subfolders; returns the names of those that there were."""
-    found = ((path.name, ending) for ending in ENDINGS for path in out.glob(f"*{ending}"))
-    return remove(out, {name.removesuffix(ending) for name, ending in found} - set(subfolders))
+def remove_others(out: Path, kept: Container[str]) -> list[tuple[str, Path]]:
+    """Remove the outputs of all but some subfolders; returns the subfolder and the file of each."""
+    found = [(path.name.removesuffix(end), path) for end in ENDINGS for path in out.glob(f"*{end}")]
+    ours = [(name, path) for name, path in sorted(found) if name not in kept and _is_ours(path)]
+    for _, path in ours:
+        path.unlink()
+    return ours
 
 
 def _is_ours(place: Path) -> bool:
     try:
         with place.open("rb") as file:
-            return file.read(len(_HEADER)).startswith((_HEADER, REJECT_START))
+            return file.read(len(_HEADER)).startswith((_HEADER, _REJECT_START))
     except OSError:
         return False
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import accumulate, islice
+from itertools import accumulate, count, islice
 from pathlib import Path
 
 from casebook.combine import outputs
-from casebook.combine.records import Converted
-from casebook.combine.workers import Workers
+from casebook.combine.workers import Converted, Workers
 from casebook.errors import CasebookError
 from casebook.files import check_file, name_below, status_below, why_unreadable
 
@@ -56,14 +55,6 @@ class CombineReport:
         return 1 if self.failures else 0
 
 
-@dataclass
-class _File:
-    subfolder: str
-    path: Path
-    part: Path
-    done: Converted = field(default_factory=Converted)
-
-
 def combine(
     raw: Path,
     out: Path,
@@ -93,46 +84,55 @@ def combine(
     report = CombineReport()
     found = _find_files(raw, report.left_alone)
     with outputs.hold(out, raw) as work:
-        pairs = [(name, path) for name, paths in found.items() for path in paths]
-        files = [_File(*pair, work / str(number)) for number, pair in enumerate(pairs)]
-        with closing(_convert_all(files, raw, skip_bad, progress, workers)) as converted:
-            for name, paths in found.items():
+        paths = [path for files in found.values() for path in files]
+        with closing(_convert_all(paths, raw, work, skip_bad, progress, workers)) as converted:
+            for name, files in found.items():
                 try:
-                    done = list(islice(converted, len(paths)))
+                    done = list(islice(converted, len(files)))
                     report.combined.append(_publish(out, name, done, work))
                 except CasebookError as error:
-                    outputs.remove(out, [name])
                     report.failures.append(error)
-        report.removed = outputs.remove_others(out, found)
+        removed = outputs.remove_others(out, {done.subfolder for done in report.combined})
+        report.removed = [path.name for name, path in removed if name not in found]
     return report
 
 
 def _convert_all(
-    files: list[_File], raw: Path, skip_bad: bool, progress: Progress | None, workers: int | None
-) -> Generator[_File]:
+    paths: Sequence[Path],
+    raw: Path,
+    work: Path,
+    skip_bad: bool,
+    progress: Progress | None,
+    workers: int | None,
+) -> Generator[Converted]:
     """Have files converted, in order; those behind one that failed in its subfolder are not."""
-    sizes = [file.path.lstat().st_size for file in files]
+    sizes = [path.lstat().st_size for path in paths]
     if workers is None:
         workers = WORKERS if sum(sizes) >= SMALL else 0
     failed, processes = set[str](), Workers(workers)
 
-    def run(file: _File) -> _File:
-        if file.subfolder not in failed:
-            name = name_below(raw, file.path)
-            refusal = _refusal(file.path, raw)
-            file.done = Converted(failure=refusal)
-            if not refusal:
-                file.done = processes.convert(str(file.path), name, str(file.part), skip_bad)
-            if file.done.failure:
-                failed.add(file.subfolder)
-        return file
+    def run(number: int, path: Path) -> Converted:
+        subfolder, part = path.relative_to(raw).parts[0], str(work / str(number))
+        if subfolder in failed:
+            return Converted(str(path), part)
+        if refusal := _refusal(path, raw):
+            done = Converted(str(path), part, failure=refusal)
+        elif workers:
+            done = processes.convert(str(path), name_below(raw, path), part, skip_bad)
+        else:
+            from casebook.combine.convert import convert
+
+            done = convert(str(path), name_below(raw, path), part, skip_bad)
+        if done.failure:
+            failed.add(subfolder)
+        return done
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         try:
-            for read, file in zip(accumulate(sizes), pool.map(run, files), strict=True):
+            for read, done in zip(accumulate(sizes), pool.map(run, count(), paths), strict=True):
                 if progress:
                     progress(read, sum(sizes))
-                yield file
+                yield done
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             processes.end()
@@ -146,25 +146,24 @@ def _refusal(path: Path, raw: Path) -> str | None:
         return why_unreadable(error)
 
 
-def _publish(out: Path, subfolder: str, files: list[_File], work: Path) -> Combined:
+def _publish(out: Path, subfolder: str, files: list[Converted], work: Path) -> Combined:
     """Write the outputs of a subfolder.
 
     Raises:
         CasebookError: if one of its files could not be converted, or they cannot be written.
     """
     for file in files:
-        if file.done.failure:
-            record, fix = file.done.record, "correct it, or take it out of the folder"
-            if record is not None:
+        if file.failure:
+            fix = "correct it, or take it out of the folder"
+            if file.record is not None:
                 fix = "correct the record, or put such records aside with --skip-bad"
-            raise CasebookError(file.done.failure, file=file.path, record=record, fix=fix)
+            raise CasebookError(file.failure, file=file.path, record=file.record, fix=fix)
     try:
-        size = outputs.publish(out, subfolder, [(file.part, file.done) for file in files], work)
+        size = outputs.publish(out, subfolder, files, work)
     except OSError as error:
         reason, fix = f"its output cannot be written: {error.strerror}", "rename it, or make room"
         raise CasebookError(reason, file=subfolder, fix=fix) from error
-    records = sum(file.done.records for file in files)
-    rejected = sum(file.done.rejected for file in files)
+    records, rejected = sum(file.records for file in files), sum(file.rejected for file in files)
     return Combined(subfolder, len(files), records, rejected, size)
 
 

@@ -10,11 +10,9 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from queue import SimpleQueue
 from subprocess import PIPE
-
-from casebook.combine.records import Converted
 
 # With the paths of this process: a file of that name in the current folder is not ours.
 _SERVE = (
@@ -22,24 +20,43 @@ _SERVE = (
 )
 
 
+@dataclass
+class Converted:
+    """What became of a file: where its records are, how many, their text's size and CRC-32.
+
+    `failure` is why it failed, and `record` the number of the record that it failed at, if any.
+    """
+
+    path: str
+    part: str
+    records: int = 0
+    rejected: int = 0
+    text_bytes: int = 0
+    crc: int = 0
+    failure: str | None = None
+    record: int | None = None
+
+
 class Workers:
-    """Some processes, for several threads to have files converted; this one alone where it is 0."""
+    """Some processes, for as many threads to have files converted."""
 
     def __init__(self, count: int) -> None:
-        self._count, self._all, self._ended = count, list[subprocess.Popen[str]](), False
+        self._all, self._ended = list[subprocess.Popen[str]](), False
         self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
         for _ in range(count):
             self._start()
 
-    def convert(self, *task: str | bool) -> Converted:
-        """Convert a file; see `casebook.combine.convert.convert`."""
-        if not self._count:
-            from casebook.combine.convert import convert
+    def _start(self) -> None:
+        command = [sys.executable, "-c", _SERVE, *sys.path]
+        self._all.append(subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True))
+        self._idle.put(self._all[-1])
 
-            return convert(*task)  # type: ignore[arg-type]
+    def convert(self, path: str, source_file: str, part: str, skip_bad: bool) -> Converted:
+        """Convert a file; see `casebook.combine.convert.convert`."""
         worker = self._idle.get()
         assert worker.stdin is not None and worker.stdout is not None
         try:
+            task = path, source_file, part, skip_bad
             print(json.dumps(task), file=worker.stdin, flush=True)
             answer = worker.stdout.readline()
         except BrokenPipeError:
@@ -49,12 +66,8 @@ class Workers:
             return Converted(**json.loads(answer))
         if not self._ended:
             self._start()
-        return Converted(failure=f"the process that read it has ended, status {worker.wait()}")
-
-    def _start(self) -> None:
-        command = [sys.executable, "-c", _SERVE, *sys.path]
-        self._all.append(subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True))
-        self._idle.put(self._all[-1])
+        reason = f"the process that read it has ended, status {worker.wait()}"
+        return Converted(path, part, failure=reason)
 
     def end(self) -> None:
         """End all of them, whatever they are doing."""

@@ -26,7 +26,7 @@ def add(text: str, path: Sequence[str], value: str | tuple[str, str]) -> str:
         path: the keys that lead to a mapping or a list, or `name=x` for the item of a list that
             has that name; mappings on the way that are not there are made.
         value: a member of the mapping, as `(key, value)`, unless it has that key; or an item of the
-            list, unless it is there. Both are YAML, the first in one line.
+            list, unless one of its name is there. Both are YAML, the first in one line.
 
     Raises:
         NotThere: if the path leads elsewhere.
@@ -50,9 +50,12 @@ def add(text: str, path: Sequence[str], value: str | tuple[str, str]) -> str:
                 after, lines = (_end(child), lines[1:]) if child else (_end(node), lines)
                 return _behind(text, after, node.start_mark.column, lines)
             node, data = child, data[key]
-        if isinstance(data, list) != isinstance(value, str) or isinstance(data, str):
+        if not isinstance(data, list if isinstance(value, str) else dict):
             raise NotThere
-        if (yaml.safe_load(value) if isinstance(value, str) else value[0]) in data:
+        if isinstance(value, str) and node.flow_style:
+            raise NotThere
+        known = [one["name"] for one in data] if isinstance(value, str) else data
+        if (yaml.safe_load(value)["name"] if isinstance(value, str) else value[0]) in known:
             return text
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise NotThere from error

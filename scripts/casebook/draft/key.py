@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 from math import prod
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REPEATED_LEFT = 0.8
 LONGEST_KEY, LONGEST_KEY_TEXT, MOST_CANDIDATES = 3, 64, 12
 ID_LIKE = re.compile(r"(^|_)(id|key|number|no|nr|code|uuid|guid|isbn|sku)$")
+_OTHER = 3
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,6 @@ class Key:
     remark: str
 
 
-def _count(connection: duckdb.DuckDBPyConnection, *names: Name) -> int:
-    """How many different values these columns have together, or all of them."""
-    columns = ", ".join(quote_name(name.declared) for name in names) or "*"
-    found = connection.execute(f"select count(*) from (select distinct {columns} from head)")
-    return int((found.fetchone() or (0,))[0])
-
-
 def find_key(connection: duckdb.DuckDBPyConnection, guesses: Sequence[Guess], noun: str) -> Key:
     """Find the fewest columns that tell all records of the table `head` apart.
 
@@ -55,52 +49,50 @@ def find_key(connection: duckdb.DuckDBPyConnection, guesses: Sequence[Guess], no
         noun: the table's noun in the singular, so that a column of that name counts as a key's.
     """
 
-    def rank(name: Name) -> tuple[bool, int]:
+    def rank(guess: Guess) -> int:
         """Names like a key's first: after the table's own noun, then `id`s, then the others."""
-        of_noun = (noun, *(f"{noun}_{end}" for end in ("id", "number", "key", "code")))
-        place = 0 if name.staging in of_noun else 1 if name.staging.endswith("_id") else 2
-        return not looks_like_key(name), place
+        name = guess.name.staging
+        if name in (noun, *(f"{noun}_{end}" for end in ("id", "number", "key", "code"))):
+            return 0
+        return 1 if name.endswith("_id") else 2 if ID_LIKE.search(name) else _OTHER
 
-    def looks_like_key(name: Name) -> bool:
-        return bool(ID_LIKE.search(name.staging)) or name.staging == noun
+    def count(what: str) -> int:
+        return int((connection.execute(f"select count(*) from {what}").fetchone() or (0,))[0])
 
-    (records,) = connection.execute("select count(*) from head").fetchone() or (0,)
-    records = distinct if (distinct := _count(connection)) >= REPEATED_LEFT * records else records
+    records, distinct = count("head"), count("(select distinct * from head)")
+    records = distinct if distinct >= REPEATED_LEFT * records else records
     if records < 2:
         return Key((), "too few records to tell")
-    names = [guess.name for guess in guesses]
-    columns = [quote_name(name.declared) for name in names]
-    values = ", ".join(f"count(distinct {one}), max(length({one}))" for one in columns)
-    counted = connection.execute(f"select {values} from head").fetchone() or ()
-    different = dict(zip(names, counted[::2], strict=True))
-    longest = dict(zip(names, counted[1::2], strict=True))
     able = [
-        guess.name
-        for guess in guesses
+        guess
+        for guess in sorted(guesses, key=rank)
         if guess.required and guess.kind not in (DECIMAL, BOOLEAN, JSON)
-        if longest[guess.name] <= LONGEST_KEY_TEXT
+        if guess.longest <= LONGEST_KEY_TEXT
     ]
-    able.sort(key=rank)
-    likely = [name for name in able if looks_like_key(name)]
-    ranked = chain(
-        _combined(likely, 1),
-        ((name,) for name in able if name not in likely),
-        (key for key in _combined(able, 2) if len({*map(looks_like_key, key)}) == 2),
-    )
-    for key in ranked:
+    for key in _candidates(able, [guess for guess in able if rank(guess) < _OTHER]):
         # Columns with too few values between them cannot tell the records apart.
-        if prod(different[name] for name in key) >= records and _count(connection, *key) == records:
-            return Key(key, f"never null and never twice in {records:,} records")
-    alike = [guess.name for guess in guesses if looks_like_key(guess.name)]
-    closest = max(alike, key=lambda name: different[name], default=None)
+        if prod(guess.different for guess in key) >= records:
+            columns = ", ".join(quote_name(guess.name.declared) for guess in key)
+            if count(f"(select distinct {columns} from head)") == records:
+                names = tuple(guess.name for guess in key)
+                return Key(names, f"never null and never twice in {records:,} records")
+    alike = [guess for guess in guesses if rank(guess) < _OTHER]
+    closest = max(alike, key=lambda guess: guess.different, default=None)
     if closest is None:
         return Key((), "no few columns tell all records apart")
-    share = f"{different[closest]:,} values in {records:,} records"
-    if closest in able and different[closest] >= REPEATED_LEFT * records:
-        return Key((closest,), f"{share}; of those with the same one the last counts")
-    return Key((), f"{closest.declared} comes closest, with {share}")
+    share = f"{closest.different:,} values in {records:,} records"
+    if closest in able and closest.different >= REPEATED_LEFT * records:
+        return Key((closest.name,), f"{share}; of those with the same one the last counts")
+    return Key((), f"{closest.name.declared} comes closest, with {share}")
 
 
-def _combined(names: Sequence[Name], least: int) -> list[tuple[Name, ...]]:
-    sizes = range(least, LONGEST_KEY + 1)
-    return [found for size in sizes for found in combinations(names[:MOST_CANDIDATES], size)]
+def _candidates(able: Sequence[Guess], likely: Sequence[Guess]) -> Iterator[tuple[Guess, ...]]:
+    """Keys to try, in their order: `likely` are those of the columns that look like a key's."""
+
+    def combined(columns: Sequence[Guess], least: int) -> Iterator[tuple[Guess, ...]]:
+        sizes = range(least, LONGEST_KEY + 1)
+        return chain(*(combinations(columns[:MOST_CANDIDATES], size) for size in sizes))
+
+    yield from combined(likely, 1)
+    yield from ((guess,) for guess in able if guess not in likely)
+    yield from (key for key in combined(able, 2) if len({guess in likely for guess in key}) == 2)

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 # So that a line of the staging model has room for a name twice.
 LONGEST = 34
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PREFIXED = re.compile(r"\w[\w ]*\.([^.]+)")
 # Columns that the raw view and the staging model have already.
-_TAKEN = frozenset(
-    (
-        *("_source_file", "_source_record", "_file_hash", "_loaded_at"),
-        *("source_file", "source_record", "loaded_at", "rejection_reason", "rejected_text"),
-    )
-)
+_TAKEN = {
+    *("_source_file", "_source_record", "_file_hash", "_loaded_at"),
+    *("source_file", "source_record", "loaded_at", "rejection_reason", "rejected_text"),
+}
 # Beside DuckDB's reserved words: what other engines or sqlfluff take for more than a name.
-_OTHER_WORDS = frozenset(
-    (
-        *("commutator", "connect", "current_catalog", "current_date", "current_role"),
-        *("current_schema", "current_time", "current_timestamp", "current_user", "grant"),
-        *("hashes", "localtime", "localtimestamp", "merges", "minus", "negator", "prior"),
-        *("rightarg", "session_user"),
-    )
-)
+_OTHER_WORDS = {
+    *("commutator", "connect", "current_catalog", "current_date", "current_role", "current_schema"),
+    *("current_time", "current_timestamp", "current_user", "grant", "hashes", "localtime"),
+    *("localtimestamp", "merges", "minus", "negator", "prior", "rightarg", "session_user"),
+}
 
 
 @dataclass(frozen=True)
@@ -49,17 +45,6 @@ class Name:
         return () if self.declared.lower() == self.delivered.lower() else (self.delivered,)
 
 
-def reserved_words() -> frozenset[str]:
-    """Words that SQL does not take for the name of a column, in lower case."""
-    import duckdb
-
-    rows = duckdb.execute(
-        "select keyword_name from duckdb_keywords()"
-        " where keyword_category in ('reserved', 'type_function')"
-    ).fetchall()
-    return frozenset(word for (word,) in rows) | _OTHER_WORDS
-
-
 def name_columns(delivered: Sequence[str], table: str) -> list[Name]:
     """Name the columns of a table.
 
@@ -72,36 +57,29 @@ def name_columns(delivered: Sequence[str], table: str) -> list[Name]:
         A name for each column that can be declared, in the same order. A name is declared as it is
         delivered where it needs no quotes; else it becomes an alias.
     """
-    reserved = reserved_words()
-    noun = singular(table)
+    noun, reserved = singular(table), _reserved_words()
     kept: dict[str, str] = {}
-    for name in delivered:
-        if name.strip():
-            kept.setdefault(name.lower(), name)
-    as_delivered = {
-        name.lower() for name in kept.values() if _is_plain(name, reserved) and _fits(name)
-    }
+    for name in filter(str.strip, delivered):
+        kept.setdefault(name.lower(), name)
+
+    def is_plain(name: str) -> bool:
+        return bool(_PLAIN.fullmatch(name)) and name.lower() not in reserved
+
     endings = [_ending(name).lower() for name in kept.values()]
-    used_by_raw, used_by_staging = set(as_delivered), set(_TAKEN)
+    used_by_raw, used_by_staging = set(kept), set(_TAKEN)
     names = []
     for place, name in enumerate(kept.values(), start=1):
-        if name.lower() in as_delivered:
-            declared = name
-        else:
+        declared = name
+        if not is_plain(name) or len(name) > LONGEST:
             ending = _ending(name)
             wanted = ending if endings.count(ending.lower()) == 1 else name
             declared = _plain(wanted) or f"column_{place}"
-            if not _is_plain(declared, reserved):
-                declared = f"{noun}_{declared.strip('_')}"
-            # Nor may it be what another column is delivered as.
-            declared = _unused(declared, used_by_raw | (set(kept) - {name.lower()}))
-            used_by_raw.add(declared.lower())
+            declared = declared if is_plain(declared) else f"{noun}_{declared.strip('_')}"
+            declared = _unused(declared, used_by_raw)
         staging = snake_case(declared) or f"column_{place}"
-        if staging in ("id", "key") or not _is_plain(staging, reserved):
+        if staging in ("id", "key") or not is_plain(staging):
             staging = f"{noun}_{staging}"
-        staging = _unused(staging, used_by_staging)
-        used_by_staging.add(staging)
-        names.append(Name(name, declared, staging))
+        names.append(Name(name, declared, _unused(staging, used_by_staging)))
     return names
 
 
@@ -113,15 +91,24 @@ def snake_case(name: str) -> str:
 
 def singular(table: str) -> str:
     """The table's noun in the singular, as far as a rule of thumb goes."""
-    if re.search(r"(^|_)(series|species|news)$", table) or re.search(r"(ss|us|is)$", table):
+    if re.search(r"(^|_)(series|species|news)$|(ss|us|is)$", table):
         return table
     if re.search(r"(mov|cook|calor|zomb|rook|self|gen|brown|hood|prair|(^|_)[pltd])ies$", table):
         return table[:-1]
     if table.endswith("ies"):
         return table[:-3] + "y"
-    if re.search(r"(ss|us|x|ch|sh)es$", table):
-        return table[:-2]
-    return table[:-1] if re.search(r"[^s]s$", table) else table
+    return re.sub(r"(?<=ss|us|ch|sh)es$|(?<=x)es$|(?<=[^s])s$", "", table)
+
+
+def _reserved_words() -> set[str]:
+    """Names that no column may have, in lower case."""
+    import duckdb
+
+    rows = duckdb.execute(
+        "select keyword_name from duckdb_keywords()"
+        " where keyword_category in ('reserved', 'type_function')"
+    ).fetchall()
+    return {word for (word,) in rows} | _OTHER_WORDS | _TAKEN
 
 
 def _ending(name: str) -> str:
@@ -139,20 +126,9 @@ def _plain(name: str) -> str:
     return plain[:LONGEST].rstrip("_")
 
 
-def _fits(name: str) -> bool:
-    return len(name) <= LONGEST
-
-
-def _is_plain(name: str, reserved: frozenset[str]) -> bool:
-    is_taken = name.lower() in reserved or name.lower() in _TAKEN
-    return bool(_PLAIN.fullmatch(name)) and not is_taken
-
-
-def _unused(name: str, used: Iterable[str]) -> str:
-    used = set(used)
-    if name.lower() not in used:
-        return name
-    number = 2
-    while f"{name}_{number}".lower() in used:
-        number += 1
-    return f"{name}_{number}"
+def _unused(name: str, used: set[str]) -> str:
+    """The name, or with a number where it is used; it is used from then on."""
+    names = chain([name], (f"{name}_{number}" for number in count(2)))
+    found = next(name for name in names if name.lower() not in used)
+    used.add(found.lower())
+    return found

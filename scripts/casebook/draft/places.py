@@ -22,11 +22,10 @@ def files_and_member(paths: Sequence[str]) -> tuple[list[Path], str | None]:
     """
     files: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            found = (file for file in path.rglob("[!.]*") if file.is_file())
-            files += sorted(found, key=os.fsencode)
-        else:
-            files.append(path)
+        found = path.rglob("[!.]*") if path.is_dir() else [path]
+        files += sorted((f for f in found if f == path or f.is_file()), key=os.fsencode)
+    if not files:
+        raise CasebookError("there is no file in it", file=paths[0], fix="name a raw file")
     member = None
     if len(files) == 1 and not files[0].exists() and "#" in str(files[0]):
         before, _, member = str(files[0]).rpartition("#")
@@ -36,15 +35,12 @@ def files_and_member(paths: Sequence[str]) -> tuple[list[Path], str | None]:
             raise CasebookError("there is no such file", file=file, fix="name a raw file")
         if is_database(file.name) and len(files) > 1:
             raise CasebookError("it is a SQLite file", file=file, fix="declare it by itself")
-    if not files:
-        raise CasebookError("there is no file in it", file=paths[0], fix="name a raw file")
-    if member is not None and not is_database(files[0].name):
-        raise CasebookError(
-            f"only a SQLite file has tables such as {member}",
-            file=files[0],
-            fix=f"declare {files[0]}",
-        )
-    return files, _member(files[0], member) if is_database(files[0].name) else None
+    if is_database(files[0].name):
+        return files, _member(files[0], member)
+    if member is not None:
+        reason, fix = f"only a SQLite file has tables such as {member}", f"declare {files[0]}"
+        raise CasebookError(reason, file=files[0], fix=fix)
+    return files, None
 
 
 def _member(file: Path, member: str | None) -> str:
@@ -52,12 +48,9 @@ def _member(file: Path, member: str | None) -> str:
     try:
         tables = table_names(file)
     except Refused as refused:
-        raise CasebookError(
-            f"cannot be read: {refused}", file=file, fix="name a file that `casebook load` reads"
-        ) from refused
-    if member is None and len(tables) == 1:
-        return tables[0]
-    found = find_table(tables, member) if member else None
+        fix = "name a file that `casebook load` reads"
+        raise CasebookError(f"cannot be read: {refused}", file=file, fix=fix) from refused
+    found = tables[0] if member is None and len(tables) == 1 else find_table(tables, member or "")
     if found:
         return found
     example = f"{file}#{tables[0]}" if tables else "a file with tables"
@@ -82,11 +75,9 @@ def table_of(
             fix = "give SOURCE.TABLE, as library.loans: lower case, digits and underscores"
             raise CasebookError(f"{table} is no name for a table", fix=fix)
         if member and name != member.lower():
-            raise CasebookError(
-                f"its table {member} cannot be declared as {name}",
-                file=files[0],
-                fix="a table of a SQLite file is declared under its own name, in lower case",
-            )
+            reason = f"its table {member} cannot be declared as {name}"
+            fix = "a table of a SQLite file is declared under its own name, in lower case"
+            raise CasebookError(reason, file=files[0], fix=fix)
         return source, name
     places = {_place_of(settings, file, member) for file in files}
     if len(places) > 1:
@@ -94,24 +85,17 @@ def table_of(
         raise CasebookError(f"they are files of {names}", fix="declare one table at a time")
     for part, what in zip(*places, ("source", "table"), strict=True):
         if not NAME.fullmatch(part):
-            raise CasebookError(
-                f"{part} is no name for a {what}",
-                file=files[0],
-                fix="name its folders in lower case with digits and underscores, as library/loans",
-            )
+            fix = "name its folders in lower case with digits and underscores, as library/loans"
+            raise CasebookError(f"{part} is no name for a {what}", file=files[0], fix=fix)
     return places.pop()
 
 
 def _place_of(settings: Settings, file: Path, member: str | None) -> tuple[str, str]:
     """Source and table as the folders below the raw folder say them."""
-    try:
-        parts = file.absolute().relative_to(settings.raw).parts
-    except ValueError:
-        parts = ()
-    if member and len(parts) == 2:
-        return parts[0], member.lower()
-    if not member and len(parts) > 2:
-        return parts[0], parts[1]
+    path = file.absolute()
+    parts = path.relative_to(settings.raw).parts if path.is_relative_to(settings.raw) else ()
+    if len(parts) == 2 if member else len(parts) > 2:
+        return parts[0], member.lower() if member else parts[1]
     where = f"raw/<source>/{file.name}" if member else f"raw/<source>/<table>/{file.name}"
     raise CasebookError(
         f"its folders do not say which table it is of: it is not at {where}",
@@ -121,15 +105,11 @@ def _place_of(settings: Settings, file: Path, member: str | None) -> tuple[str, 
     )
 
 
-def path_values(settings: Settings, files: Sequence[Path], table: str | None) -> list[str]:
-    """Names for the folders between a table's own and its files."""
-    try:
-        parts = [file.absolute().relative_to(settings.raw).parts[2:-1] for file in files]
-    except ValueError:
-        return []
-    depth = min(map(len, parts)) if table is None else 0
-    named = [part.partition("=")[0] if "=" in part else "" for part in parts[0][:depth]]
+def path_values(settings: Settings, files: Sequence[Path]) -> list[str]:
+    """Names for the folders between a table's own and its files, all below the raw folder."""
+    folders = [file.absolute().relative_to(settings.raw).parts[2:-1] for file in files]
+    named = [folder.partition("=")[0] if "=" in folder else "" for folder in folders[0]]
     return [
         name if NAME.fullmatch(name) else f"folder_{place}"
-        for place, name in enumerate(named, start=1)
+        for place, name in enumerate(named[: min(map(len, folders))], start=1)
     ]

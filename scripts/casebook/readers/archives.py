@@ -26,37 +26,35 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _XZ_MEMORY = 128 << 20
-_SIGNATURES = (
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"PK\x03\x04", "a ZIP archive or a workbook"),
-    (b"PAR1", "Parquet"),
-    (b"SQLite format 3\x00", "an SQLite database"),
-    (b"%PDF", "PDF"),
-    (b"\xd0\xcf\x11\xe0", "an old workbook (.xls)"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
-)
+_SIGNATURES = {
+    b"\x1f\x8b": "a gzip archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ\x00": "an xz archive",
+    b"PK\x03\x04": "a ZIP archive or a workbook",
+    b"PAR1": "Parquet",
+    b"SQLite format 3\x00": "an SQLite database",
+    b"%PDF": "PDF",
+    b"\xd0\xcf\x11\xe0": "an old workbook (.xls)",
+    **dict.fromkeys(_UTF16_MARKS, "UTF-16 text"),
+}
 
 
 def unpack(file: BinaryIO, compression: str | None) -> BinaryIO:
-    """The text in a raw file that is open for reading, in bounded memory.
+    """The text in an open raw file, in bounded memory; closing that text leaves an archive open.
 
-    Args:
-        file: the raw file; closing the text does not close it where it is compressed.
-        compression: one of `COMPRESSIONS`, or None.
+    `compression` is one of `COMPRESSIONS`, or None.
     """
+    raw: io.RawIOBase | io.BufferedIOBase
+    if compression is None:
+        return file
     if compression == "gzip":
-        return io.BufferedReader(gzip.GzipFile(fileobj=file), CHUNK)
-    if compression == "zstd":
-        return io.BufferedReader(zstd.ZstdFile(file), CHUNK)
-    if compression == "bz2":
-        return io.BufferedReader(bz2.BZ2File(file), CHUNK)
-    if compression == "xz":
-        return io.BufferedReader(Stream(_xz_pieces(file)), CHUNK)
-    return file
+        raw = gzip.GzipFile(fileobj=file)
+    elif compression == "zstd":
+        raw = zstd.ZstdFile(file)
+    else:
+        raw = bz2.BZ2File(file) if compression == "bz2" else _Stream(_xz_pieces(file))
+    return io.BufferedReader(raw, CHUNK)
 
 
 def _xz_pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -72,7 +70,7 @@ def _xz_pieces(file: BinaryIO) -> Iterator[bytes]:
         rest = (decoder.unused_data or file.read(CHUNK)).lstrip(b"\0")
 
 
-class Stream(io.RawIOBase):
+class _Stream(io.RawIOBase):
     """Pieces of bytes as a file; closing it ends what gives them."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -98,15 +96,11 @@ class Stream(io.RawIOBase):
 
 
 def open_text(path: Path, compression: str | None) -> BinaryIO:
-    """A raw file's text, unpacked, as a buffered stream of bytes.
-
-    Raises:
-        OSError: if it cannot be opened.
-    """
+    """A raw file's text, unpacked, as a buffered stream of bytes; raises OSError."""
     file = path.open("rb", buffering=CHUNK)
     if not compression:
         return file
-    return io.BufferedReader(Stream(_unpacked(file, compression)), CHUNK)
+    return io.BufferedReader(_Stream(_unpacked(file, compression)), CHUNK)
 
 
 def _unpacked(file: BinaryIO, compression: str) -> Iterator[bytes]:
@@ -116,19 +110,12 @@ def _unpacked(file: BinaryIO, compression: str) -> Iterator[bytes]:
 
 
 def open_utf8(path: Path, compression: str | None, encoding: str | None = None) -> BinaryIO:
-    """A raw file's text, unpacked, in UTF-8 without a byte order mark.
+    """A raw file's text, unpacked, in UTF-8 without a byte order mark; raises OSError.
 
-    Args:
-        path: the file.
-        compression: one of `COMPRESSIONS`, or None.
-        encoding: the encoding that its table declares; UTF-8 by default, and UTF-16 where a byte
-            order mark says so. Bytes that it does not have stay as they are.
-
-    Raises:
-        OSError: if it cannot be opened.
+    `encoding` is the one that its table declares; UTF-8 by default, and UTF-16 where a byte order
+    mark says so. Bytes that it does not have stay as they are.
     """
-    text = open_text(path, compression)
-    return io.BufferedReader(Stream(_in_utf8(text, encoding)), CHUNK)
+    return io.BufferedReader(_Stream(_in_utf8(open_text(path, compression), encoding)), CHUNK)
 
 
 def needs_decoding(path: Path, compression: str | None, encoding: str | None) -> bool:
@@ -143,10 +130,9 @@ def _in_utf8(text: BinaryIO, encoding: str | None) -> Iterator[bytes]:
         if encoding is None and piece[:2] in _UTF16_MARKS:
             encoding = "utf-16"
         if encoding is None:
-            piece = piece.removeprefix(codecs.BOM_UTF8)
-            while piece:
+            yield piece.removeprefix(codecs.BOM_UTF8)
+            while piece := text.read(CHUNK):
                 yield piece
-                piece = text.read(CHUNK)
             return
         is_wide = encoding.replace("-", "").lower().startswith(("utf16", "utf32"))
         decoder = codecs.getincrementaldecoder(encoding)("strict" if is_wide else "surrogateescape")
@@ -163,28 +149,24 @@ def refused(error: Exception) -> Refused:
     """The refusal that a failed read of a raw file (one of `UNREADABLE`) amounts to."""
     if isinstance(error, EOFError):
         return Refused("the archive breaks off; have it delivered again")
-    is_damage = isinstance(error, OSError) and not error.errno
-    if is_damage or isinstance(error, (zlib.error, lzma.LZMAError, zstd.ZstdError)):
+    if isinstance(error, OSError) and error.errno:
+        return Refused(f"cannot be read: {os.strerror(error.errno)}")
+    if isinstance(error, UNREADABLE):
         return Refused(f"the archive is damaged ({error}); have it delivered again")
-    reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
-    return Refused(f"cannot be read: {reason}")
+    return Refused(f"cannot be read: {error}")
 
 
 def looks_like(path: Path, compression: str | None = None) -> str | None:
-    """What a file's first bytes are, unpacked; None for text that could be anything.
-
-    Raises:
-        Refused: if it cannot be read.
-    """
+    """What a file's first bytes are, unpacked; None for any text; Refused if it is unreadable."""
     try:
         with open_text(path, compression) as text:
             start = text.read(4096)
     except UNREADABLE as error:
         raise refused(error) from error
-    for signature, name in _SIGNATURES:
+    for signature, name in _SIGNATURES.items():
         if start.startswith(signature):
             return name
-    start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = start.removeprefix(codecs.BOM_UTF8).lstrip()
     lower = start.lower()
     if lower.startswith((b"<!doctype html", b"<html")) or b"<html" in lower[:1024]:
         return "HTML"

@@ -25,14 +25,12 @@ MAX_RECORD_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class Measured:
-    """What a pass over the raw bytes tells.
+    """What a pass over the raw bytes tells: size, SHA-256 in hex digits, and a count of the text.
 
     Attributes:
-        size_bytes: bytes read.
-        file_hash: SHA-256 of them, as hex digits.
-        prefix_hash: SHA-256 of the first `prefix` bytes, or None if there are not so many.
+        prefix_hash: that of the first `prefix` bytes, or None if there are not so many.
         text: what the reader's counter found in the text, after decompression.
-        content_hash: SHA-256 of the text, after decompression.
+        content_hash: that of the text, after decompression.
     """
 
     size_bytes: int
@@ -103,12 +101,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Text:
-    """A record by itself, as it was quarantined or as it was corrected.
+    """A record by itself, as it was quarantined or corrected.
 
-    Attributes:
-        number: its 1-based number in its file.
-        first_line: the 1-based number of the line that it begins in.
-        raw: its bytes, without the end of its last line.
+    Its number and first line, both from 1, and its bytes without the end of its last line.
     """
 
     number: int
@@ -139,7 +134,7 @@ class Reader:
     counter: Callable[[], Counter] = Counter
 
 
-def too_long(line: int) -> str:
-    """The reason to refuse a file with a record beyond all bounds."""
-    limit = f"{MAX_RECORD_BYTES >> 20} MiB, the most that one record may have"
-    return f"the record in line {line} is longer than {limit}"
+def too_long(what: str | int) -> str:
+    """The reason to refuse a file with a record beyond all bounds: the one in a line, or words."""
+    what = f"the record in line {what} is" if isinstance(what, int) else what
+    return f"{what} longer than {MAX_RECORD_BYTES >> 20} MiB, the most that one record may have"

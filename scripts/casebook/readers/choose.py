@@ -6,14 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from casebook.errors import Refused
-from casebook.readers import (
-    delimited,
-    json_files,
-    parquet_file,
-    sqlite_file,
-    workbook,
-    xml_rows,
-)
+from casebook.readers import delimited, json_files, parquet_file, sqlite_file, workbook, xml_rows
 from casebook.readers.archives import COMPRESSIONS, UNREADABLE, looks_like, open_utf8, refused
 from casebook.readers.base import Raw, Reader, Reading, Workspace
 from casebook.readers.json_split import are_objects
@@ -36,10 +29,6 @@ _HEAD_BYTES = 1 << 20
 
 def find_reader(path: Path, table: Table | None = None) -> tuple[Reader, str | None]:
     """The reader for a raw file and its compression, by extension; for `.json` by content too.
-
-    Args:
-        path: the file.
-        table: its declaration, which tells where an object holds the records.
 
     Raises:
         Refused: if no reader reads such a file, or the file cannot be opened.
@@ -87,11 +76,7 @@ def _other_format(reader: Reader, raw: Raw) -> str | None:
 
 
 def reader_of(name: str) -> Reader:
-    """The reader of a format, by its name in the ledger.
-
-    Raises:
-        Refused: if no reader reads that format.
-    """
+    """The reader of a format, by its name in the ledger; Refused if there is none."""
     if name not in FORMATS:
         raise Refused(f"no reader reads the format {name}")
     return FORMATS[name]

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 10_000
 _SHOWN = 200
-_encode = json.JSONEncoder(
-    ensure_ascii=False, default=lambda raw: raw.decode("utf-8", "surrogateescape")
-).encode
 
 
 @dataclass(frozen=True)
@@ -42,15 +39,11 @@ class Columns:
 
 
 def match_columns(table: Table, names: Sequence[str]) -> Columns:
-    """Match a file's columns to the declared ones.
+    """Match a file's columns to the declared ones; an empty name is that of none.
 
     A column goes by its declared name, then by its aliases in the declared order, each in any
     case; of one name in several cases the exact one comes first. In a record that has several of
     them, the first that has a value counts.
-
-    Args:
-        table: the declaration.
-        names: the file's columns; an empty one has no name.
     """
     rank = {
         spelling.lower(): (column.name, order, spelling)
@@ -71,12 +64,9 @@ def match_columns(table: Table, names: Sequence[str]) -> Columns:
     return Columns(places, missing, sorted(ignored)[:MAX_COLUMNS])
 
 
-def check_columns(columns: Columns, names: Sequence[str]) -> None:
-    """Refuse a file that lacks a required column, or has too many.
-
-    Raises:
-        Refused: with the columns that are missing, and those that are there.
-    """
+def checked(table: Table, names: Sequence[str]) -> Columns:
+    """As `match_columns`; Refused if the file lacks a required column, or has too many."""
+    columns = match_columns(table, names)
     if len(names) > MAX_COLUMNS:
         raise Refused(f"it has {len(names):,} columns; at most {MAX_COLUMNS:,} are read")
     if columns.missing:
@@ -85,13 +75,13 @@ def check_columns(columns: Columns, names: Sequence[str]) -> None:
             f"lacks the required column{several} {', '.join(columns.missing)};"
             f" it has: {shorten(', '.join(names)) or 'none'}"
         )
+    return columns
 
 
 def coalesced(values: Iterable[str]) -> str:
     """SQL for the first of some values that there is."""
-    held = list(values)
-    several = f"coalesce({', '.join(held)})" if len(held) > 1 else ""
-    return several or (held[0] if held else "null::varchar")
+    held = list(values) or ["null::varchar"]
+    return f"coalesce({', '.join(held)})" if len(held) > 1 else held[0]
 
 
 def shorten(text: str) -> str:
@@ -100,22 +90,28 @@ def shorten(text: str) -> str:
     return line if len(line) <= _SHOWN else line[:_SHOWN] + " …"
 
 
+def as_text(raw: bytes) -> str:
+    """Bytes as text; those that are not UTF-8 become lone surrogates."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=as_text).encode
+
+
 def row_as_json(names: Sequence[str], values: Sequence[object]) -> bytes:
     """A row as one JSON object; bytes that are not UTF-8 stay as they are inside its strings.
 
-    Args:
-        names: the names of its columns; of columns with the same name, the last one is shown.
-        values: their values: numbers, text, bytes, None; text may hold bytes that are not UTF-8 as
-            lone surrogates.
+    Values are numbers, text, bytes, None; lone surrogates in text are such bytes. Of columns with
+    the same name, the last one is shown.
     """
     return _encode(dict(zip(names, values, strict=True))).encode("utf-8", "surrogateescape")
 
 
-def why_bad_bytes(column: str, value: bytes) -> str:
-    """Where a value stops being UTF-8, as a message; empty if it does not."""
+def why_bad_bytes(column: str, value: object) -> str:
+    """Where a value, as for `row_as_json`, stops being UTF-8, as a message; empty if it is."""
+    raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     try:
-        value.decode("utf-8")
+        return "" if not isinstance(raw, bytes) else raw.decode("utf-8") and ""
     except UnicodeDecodeError as error:
-        place = f"byte 0x{value[error.start]:02X} at byte {error.start + 1}"
+        place = f"byte 0x{error.object[error.start]:02X} at byte {error.start + 1}"
         return f"not UTF-8: {place} of its {column}"
-    return ""

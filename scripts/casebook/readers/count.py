@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import codecs
 import re
-from decimal import Decimal
+from dataclasses import dataclass, field
 
+DELIMITERS: tuple[str, ...] = (",", ";", "\t", "|")
+MAX_QUOTE_BYTES = 1 << 20
+_BLOCK = 1 << 18
+_STRUCTURE = b'\n\r"' + "".join(DELIMITERS).encode()
+_OTHER = bytes(set(range(256)) - set(_STRUCTURE))
+_OTHER_BUT_BLANKS = _OTHER.replace(b" ", b"")
+_PAIR = b"\0"
 # What a double can round to another whole number: decimals of 15 digits, of which those behind the
 # point are all 9 or all 0. As SQL finds them; and from the point on, which is quick to find.
 NEARLY_WHOLE = "0[.]9{15}[0-9]*|[1-9][0-9]{14,}[.][0-9]+|" + "|".join(
     f"[1-9][0-9]{{{n - 1}}}[.](?:9{{{15 - n}}}|0{{{15 - n}}})[0-9]*" for n in range(1, 15)
 )
-_nearly_whole = re.compile(
+_find_nearly_whole = re.compile(
     b"[.](?:(?=99|00)(?:9{15}|%b)|(?<=[0-9]{14}[.])[0-9])"
     % b"|".join(
         b"(?<=[1-9][0-9]{%d}[.])(?:9{%d}|0{%d})" % (n - 1, 15 - n, 15 - n) for n in range(1, 14)
     )
-)
-_digits, _digits_before = re.compile(rb"[0-9]+").match, re.compile(rb"[0-9]+\Z").search
+).search
 _TAIL_BYTES = 64
 
 
@@ -27,22 +33,17 @@ class Counter:
     Attributes:
         newlines: line feeds.
         returns: carriage returns.
-        pairs: carriage returns that a line feed follows.
-        has_nul: whether there is a NUL.
         last_byte: the last byte that is not white space; empty where there is none.
-        longest: no line, of those that end in a line feed, has more bytes than this.
-        longest_line: the 1-based number of the line that may have so many.
-        has_rounded: whether a double rounds a decimal in it to another whole number, as far as
-            such were looked for.
+        is_exact: False where a double may round a decimal in it to another whole number, as far
+            as such were looked for.
     """
 
-    has_rounded = False
+    is_exact = True
 
     def __init__(self) -> None:
-        self.newlines = self.returns = self.pairs = 0
+        self.newlines = self.returns = self._pairs = 0
         self.last_byte, self._last = b"", b""
-        self.has_nul, self._open, self._is_first = False, False, True
-        self.longest, self.longest_line, self._since = 0, 1, 0
+        self._open, self._is_first = False, True
 
     def add(self, piece: bytes | bytearray) -> None:
         """Count one more piece."""
@@ -50,72 +51,129 @@ class Counter:
             self._is_first, piece = False, piece.removeprefix(codecs.BOM_UTF8)
         if not piece:
             return
-        first, last = piece.find(b"\n"), piece.rfind(b"\n")
-        line = self._since + (len(piece) if first < 0 else first)
-        if line > self.longest:
-            self.longest, self.longest_line = line, self.newlines + 1
-        if last > first:
-            self.longest = max(self.longest, len(piece))
-        self._since = line if first < 0 else len(piece) - last - 1
+        last = piece.rfind(b"\n")
         self.newlines += piece.count(b"\n")
-        self.has_nul = self.has_nul or b"\0" in piece
         if b"\r" in piece:
             self.returns += piece.count(b"\r")
-            self.pairs += piece.count(b"\r\n")
-        self.pairs += self._last == b"\r" and piece[:1] == b"\n"
+            self._pairs += piece.count(b"\r\n")
+        self._pairs += self._last == b"\r" and piece[:1] == b"\n"
         self._last = bytes(piece[-1:])
-        self._open = (self._open and first < 0) or bool(piece[last + 1 :].strip(b"\r"))
+        self._open = (self._open and last < 0) or bool(piece[last + 1 :].strip(b"\r"))
         tail = piece[-64:].rstrip() or piece.rstrip()
         self.last_byte = bytes(tail[-1:]) or self.last_byte
 
     @property
-    def lines(self) -> int:
-        """Lines that end in a line feed; a last one without counts, if it is not returns only."""
-        return self.newlines + self._open
+    def line_end(self) -> str:
+        """What ends a line where quotes mean nothing: CR where there is no LF, else LF."""
+        return "\r" if self.returns and not self.newlines else "\n"
 
-    @property
-    def line_end(self) -> str | None:
-        """What ends every line: LF, CRLF or CR; None where they are mixed, or others stand within.
+    def lines(self, end: str = "\n") -> int:
+        """Lines where CR or LF or both end one (`\\r`), or LF alone (else).
 
-        A text without any has LF.
+        A last one without an end counts, if it is not carriage returns only.
         """
-        if not self.returns:
-            return "\n"
-        if self.returns == self.pairs == self.newlines:
-            return "\r\n"
-        return None if self.newlines else "\r"
-
-    def lines_by(self, end: str) -> int:
-        """Lines where CR or LF or both end one (`\\r`), or LF alone (else)."""
         if end != "\r":
-            return self.lines
-        ends = self.newlines + self.returns - self.pairs
+            return self.newlines + self._open
+        ends = self.newlines + self.returns - self._pairs
         return ends + (self._last not in (b"", b"\n", b"\r"))
 
 
 class JsonCounter(Counter):
-    """Also looks for decimals that a double rounds to another whole number."""
+    """Also looks for decimals that a double may round to another whole number."""
 
     _tail = b""
 
     def add(self, piece: bytes | bytearray) -> None:
         """Count one more piece."""
         super().add(piece)
-        if not self.has_rounded:
+        if self.is_exact:
             text = self._tail + piece
-            found = (match.start() for match in _nearly_whole.finditer(text))
-            self.has_rounded = any(_is_rounded(text, at) for at in found)
+            self.is_exact = _find_nearly_whole(text) is None
             self._tail = text[-_TAIL_BYTES:]
 
 
-def _is_rounded(text: bytes, at: int) -> bool:
-    """Whether a double rounds the decimal with its point at a place to another whole number."""
-    before, after = _digits_before(text[max(0, at - 40) : at]), _digits(text, at + 1)
-    if not before or not after or text[after.end() : after.end() + 1] in (b"e", b"E"):
-        return False
-    number = f"{before.group().decode()}.{after.group().decode()}"
-    exact, rounded = Decimal(number), float(number)
-    return rounded != exact and (rounded.is_integer() or int(rounded) != int(exact))
+@dataclass
+class Outside:
+    """What there is outside quotes: lines, ends of lines, those that are CRLF, each delimiter."""
+
+    lines: int = 0
+    ends: int = 0
+    returns: int = 0
+    delimiters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DELIMITERS, 0))
+    ends_quoted: bool = False
+
+
+class DelimitedCounter(Counter):
+    """Counts ends of lines and delimiters outside quotes; every second quote closes one.
+
+    It looks at blocks of whole lines, of which it keeps only what makes the text's structure.
+
+    Attributes:
+        is_plain: False where the text has what DuckDB's reader may take otherwise than it is
+            meant: bytes that are not UTF-8, carriage returns within a line, a blank beside a
+            field's quotes, or records of about 1 MiB or more. Counting stops there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_plain = True
+        self._outside, self._rest, self._unended = Outside(), b"", 0
+
+    def add(self, piece: bytes | bytearray) -> None:
+        """Count one more piece."""
+        super().add(piece)
+        if not self.is_plain:
+            return
+        cut = piece.rfind(b"\n") + 1
+        if cut:
+            self._add_lines(self._rest + piece[:cut])
+            self._rest = b""
+        self._rest += piece[cut:]
+        self.is_plain = self.is_plain and len(self._rest) <= MAX_QUOTE_BYTES
+
+    def finish(self) -> Outside:
+        """What was counted, when all pieces have been added."""
+        if self._rest and self.is_plain:
+            self._add_block(self._rest)
+            self._outside.lines += not self._outside.ends_quoted
+            self._rest = b""
+        return self._outside
+
+    def _add_lines(self, lines: bytes) -> None:
+        at = 0
+        while at < len(lines) and self.is_plain:
+            end = lines.rfind(b"\n", at, at + _BLOCK) + 1 or lines.find(b"\n", at + _BLOCK) + 1
+            self._add_block(lines[at:end])
+            at = end
+
+    def _add_block(self, block: bytes) -> None:
+        """Count a block of whole lines; a quoted field may go on before and after it."""
+        total = self._outside
+        self.is_plain = is_utf8(block) and block.count(b"\r") == block.count(b"\r\n")
+        if b'"' in block or total.ends_quoted:
+            text = self._leave_quoted_out(block)
+            self.is_plain = self.is_plain and b' "' not in text and b'" ' not in text
+        else:
+            text = block.translate(None, _OTHER)
+        lines = text.count(b"\n")
+        total.lines += lines
+        total.ends += lines
+        total.returns += text.count(b"\r")
+        for delimiter in DELIMITERS:
+            total.delimiters[delimiter] += text.count(delimiter.encode())
+        self._unended += len(block)
+        self.is_plain = self.is_plain and self._unended <= MAX_QUOTE_BYTES
+        self._unended = len(block) if lines else self._unended
+
+    def _leave_quoted_out(self, block: bytes) -> bytes:
+        """A block's structure and blanks outside quotes, with a mark wherever quotes stood."""
+        # Pairs with nothing between them change nothing for what is outside.
+        structure = block.translate(None, _OTHER_BUT_BLANKS).replace(b'""', _PAIR)
+        parts = structure.split(b'"')
+        begins_quoted = self._outside.ends_quoted
+        ends_quoted = self._outside.ends_quoted = begins_quoted ^ (len(parts) % 2 == 0)
+        outside = b'"'.join(parts[begins_quoted::2]).replace(_PAIR, b'"')
+        return b'"' * begins_quoted + outside + b'"' * ends_quoted
 
 
 class NoText(Counter):
@@ -123,3 +181,11 @@ class NoText(Counter):
 
     def add(self, piece: bytes | bytearray) -> None:
         """Let the piece pass."""
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether all of it is UTF-8."""
+    try:
+        return text.isascii() or text.decode("utf-8") is not None
+    except UnicodeDecodeError:
+        return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,18 @@ from casebook.errors import Refused
 from casebook.readers.archives import open_utf8
 from casebook.readers.base import Raw, Reader, Reading, Text, Workspace
 from casebook.readers.columns import Columns, coalesced, match_columns
-from casebook.readers.delimited_count import DelimitedCounter
+from casebook.readers.count import DelimitedCounter
 from casebook.readers.header import Header, header_of
-from casebook.readers.rows import LARGEST_GROUP, Spool, copy_rows
 from casebook.readers.split import Splitter
-from casebook.readers.text import Source, notes_on_encoding, prepare, rows_of
+from casebook.readers.text import (
+    LARGEST_GROUP,
+    Source,
+    Spool,
+    copy_rows,
+    notes_on_encoding,
+    prepare,
+    spool_records,
+)
 from casebook.sql import quote_text
 
 if TYPE_CHECKING:
@@ -49,32 +57,21 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
         landed = _land_at_once(workspace, source, header, columns)
         if landed is not None and landed == _count_plain(source, header):
             return Reading(landed, landed, columns.ignored, header.layout)
-    has_quotes = _counter(source).quotes > 0
-    delimiter, line_end = header.delimiter, header.line_end
-    rows = rows_of(workspace, source, delimiter, line_end, has_quotes=has_quotes)
-    records = rows.numbered("text = ''", header.first_line - 1, headers=1)
-    total, landed = _land(workspace, rows.row_group, records, header, columns, has_quotes)
+    spool = spool_records(workspace, source, header.delimiter, header.line_end)
+    records = spool.records("text = ''", header.first_line - 1, headers=1)
+    total, landed = _land(workspace, spool.row_group, records, header, columns)
     row = workspace.connection.execute(f"select count(*) from {records}").fetchone()
     if row != (total,):
         raise Refused(f"{row and row[0]} records were counted, but DuckDB read {total}")
-    notes = notes_on_encoding(raw.table, rows.bad_bytes)
+    notes = notes_on_encoding(raw.table, spool.bad_bytes)
     return Reading(total, landed, columns.ignored, header.layout, notes)
 
 
-def _counter(source: Source) -> DelimitedCounter:
+def _count_plain(source: Source, header: Header) -> int | None:
+    """The records of a file that DuckDB takes as they are meant; None where it may not."""
+    # DuckDB takes no notice of empty fields beyond the last: so delimiters are counted, too.
     counter = source.counter()
     assert isinstance(counter, DelimitedCounter)
-    return counter
-
-
-def _count_plain(source: Source, header: Header) -> int | None:
-    """The records of a file that DuckDB takes as they are meant; None where it may not.
-
-    Every line outside quotes is then a record, if it is neither blank nor the header. Delimiters
-    tell whether records have all their fields and no more: DuckDB takes no notice of empty fields
-    beyond the last.
-    """
-    counter = _counter(source)
     outside = counter.finish()
     is_odd = header.first_line > 1 or header.has_extra or header.line_end == "\r"
     if is_odd or not counter.is_plain or outside.ends_quoted:
@@ -82,9 +79,9 @@ def _count_plain(source: Source, header: Header) -> int | None:
     if outside.returns not in (0, outside.ends) or header.delimiter not in outside.delimiters:
         return None
     delimiters, per_record = outside.delimiters[header.delimiter], len(header.names) - 1
-    if delimiters == outside.lines * per_record and per_record:
-        return outside.lines - 1
-    records = outside.lines - _count_blank_lines(source)
+    records = outside.lines
+    if delimiters != records * per_record or not per_record:
+        records -= _count_blank_lines(source)
     return records - 1 if delimiters == records * per_record else None
 
 
@@ -100,11 +97,7 @@ def _count_blank_lines(source: Source) -> int:
 def _land_at_once(
     workspace: Workspace, source: Source, header: Header, columns: Columns
 ) -> int | None:
-    """Let DuckDB read and write the whole file; None where it cannot.
-
-    A large file is read before it is known to be clean, in a database of its own: on some bad
-    bytes DuckDB fails in a way that makes the whole database useless.
-    """
+    """Let DuckDB read and write the whole file; None where it cannot."""
     import duckdb
 
     types = ", ".join(f"c{place}: 'VARCHAR'" for place in range(len(header.names)))
@@ -116,10 +109,11 @@ def _land_at_once(
         )
     """
     values = [(coalesced(f"c{p}" for p in places), name) for name, places in columns.places.items()]
-    is_large = source.size >= LARGE_FILE
+    # A large file is not known to be clean yet: some bad bytes make the whole database useless.
+    own = _like if source.size >= LARGE_FILE else nullcontext
     try:
-        with _like(workspace.connection) if is_large else nullcontext(workspace.connection) as own:
-            there = Workspace(own, workspace.folder, workspace.landed, workspace.quarantine)
+        with own(workspace.connection) as connection:
+            there = replace(workspace, connection=connection)
             return copy_rows(there, query, values, "null::bigint", ROW_GROUP)
     except (duckdb.Error, UnicodeDecodeError):  # The last: a message may end within a character.
         return None
@@ -135,19 +129,12 @@ def _like(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def _land(
-    workspace: Workspace,
-    group: int,
-    records: str,
-    header: Header,
-    columns: Columns,
-    has_quotes: bool = True,
+    workspace: Workspace, group: int, records: str, header: Header, columns: Columns
 ) -> tuple[int, int]:
     """Land the good ones of numbered records, quarantine the others; how many in all, and good."""
-    delimiter, width = quote_text(header.delimiter), len(header.names)
-    mark = header.delimiter
+    delimiter, width, mark = quote_text(header.delimiter), len(header.names), header.delimiter
     mark = "\\" + mark if mark in "|^$.*+?()[]{}\\-/" else mark
     field = f'{mark}("(?:[^"]|"")*"|[^"{mark}][^{mark}]*|)'
-    is_quoted = "contains(text, '\"')" if has_quotes else "false"
     fields = f"""
         case
             when quoted then regexp_extract_all({delimiter} || text, {quote_text(field)}, 1)
@@ -157,7 +144,8 @@ def _land(
     is_good = f"code is null and len(fields) = {width}"
     if header.has_extra:
         is_good += f" and fields[{width}] in ('', '\"\"')"
-    split = f"(select *, {fields} as fields from (select *, {is_quoted} as quoted from {records}))"
+    quoted = f"(select *, contains(text, '\"') as quoted from {records})"
+    split = f"(select *, {fields} as fields from {quoted})"
 
     def value(place: int) -> str:
         text = f"fields[{place + 1}]"
@@ -213,8 +201,7 @@ def land_again(
             message = "more than one record" if len(records) > 1 else "no record"
         raw = text.raw if code else records[0]
         spool.add(raw, code, message, 1, (text.number, text.first_line))
-    rows = spool.rows()
-    return _land(workspace, rows.row_group, rows.query, header, columns)[1]
+    return _land(workspace, spool.row_group, spool.records("false"), header, columns)[1]
 
 
 READER = Reader("delimited", "delimited text", read, texts, land_again, DelimitedCounter)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from casebook.errors import Refused
 from casebook.readers.archives import open_utf8
-from casebook.readers.columns import Columns, check_columns, match_columns, shorten
+from casebook.readers.columns import Columns, checked, match_columns, shorten
+from casebook.readers.count import DELIMITERS
 from casebook.readers.split import SMALL_BLOCK, Splitter
 
 if TYPE_CHECKING:
     from casebook.sources import Table
 
-DELIMITERS: tuple[str, ...] = (",", ";", "\t", "|")
 _HEAD_BYTES = 1 << 20
 _SAMPLE_RECORDS = 1000
 # Rows end in a delimiter more where, of so many, not one has as many fields as the header.
@@ -59,52 +61,45 @@ def header_of(table: Table, text: BinaryIO) -> tuple[Header, Columns]:
     Raises:
         Refused: if there is none, or it lacks a required column.
     """
-
-    def count_known(names: Sequence[str]) -> int:
-        return sum(map(bool, match_columns(table, names).places.values()))
-
     head = text.read(_HEAD_BYTES)
-    header = _find_header(head, count_known, table.skip_lines)
+    header = _find_header(head, table, table.skip_lines)
     if header is None:
         raise Refused("no header: the file is empty")
     columns = match_columns(table, header.names)
     if not columns.read:
         shown = shorten(header.delimiter.join(header.names))
-        later = "" if table.skip_lines else _find_later(head, count_known)
+        later = "" if table.skip_lines else _find_later(head, table)
         if later or not columns.missing:
             raise Refused(f"no header: its first record is: {shown}{later}")
-    check_columns(columns, header.names)
-    return header, columns
+    return header, checked(table, header.names)
 
 
 def guess_header(path: Path, compression: str | None, skip_lines: int = 0) -> Header | None:
     """The header of a file of which no columns are declared; None if the file has no record."""
     with open_utf8(path, compression) as text:
-        return _find_header(text.read(_HEAD_BYTES), lambda names: 0, skip_lines)
+        return _find_header(text.read(_HEAD_BYTES), None, skip_lines)
 
 
-def _find_later(head: bytes, count_known: Callable[[Sequence[str]], int]) -> str:
+def _find_later(head: bytes, table: Table) -> str:
     """A hint at lines before the header, where a later line names declared columns."""
     for skipped in range(1, 11):
-        header = _find_header(head, count_known, skipped)
+        header = _find_header(head, table, skipped)
         if header is None:
             return ""
-        if count_known(header.names) > 1:
+        if _count_known(table, header.names) > 1:
             lines = header.first_line - 1
             return f"; line {lines + 1} looks like the header: declare `skip_lines: {lines}`"
     return ""
 
 
-def _find_header(
-    head: bytes, count_known: Callable[[Sequence[str]], int], skip_lines: int
-) -> Header | None:
-    """The header of a text, by its beginning; None if there is no record.
+def _count_known(table: Table | None, names: Sequence[str]) -> int:
+    return sum(map(bool, match_columns(table, names).places.values())) if table else 0
 
-    The delimiter is the one that a first line `sep=;` names; else the one by which the header
-    names the most known columns, then the one under which the most of the first records have as
-    many fields as it, then the one that makes the most fields (where nothing is known) or the
-    first of `DELIMITERS`.
-    """
+
+def _find_header(head: bytes, table: Table | None, skip_lines: int) -> Header | None:
+    """The header of a text, by its beginning; None if there is no record."""
+    # The delimiter is the one that a first line `sep=;` names; else the one by which the header
+    # names the most known columns, then by which the most records have as many fields as it.
     line_end = _find_line_end(head)
     start, delimiters, sep = 0, DELIMITERS, _SEP_LINE.match(head)
     if sep:
@@ -124,7 +119,7 @@ def _find_header(
         is_usual = extra > _EXTRA_TO_EXACT * fields.count(len(names))
         has_extra = is_usual and 2 * extra >= len(records)
         names = (*names, "") if has_extra else names
-        known, good = count_known(names), fields.count(len(names))
+        known, good = _count_known(table, names), fields.count(len(names))
         is_several, most = (0, 0) if known else (len(names) > 1, len(names))
         rank = (known, is_several, good, most, -order)
         if best is None or rank > best[0]:
@@ -159,12 +154,10 @@ def _first_records(
 
 def _fields(raw: bytes, delimiter: str) -> tuple[str, ...]:
     """The fields of a record; quotes mean nothing where they are not in order."""
-    values = raw.split(delimiter.encode())
-    if b'"' not in raw:
-        return tuple(value.decode("utf-8", "backslashreplace") for value in values)
-    mark = re.escape(delimiter.encode())
-    field = rb'("(?:[^"]++|"")*+"|(?!")[^%b]*+)' % mark
-    if re.compile(rb"%b(?:%b%b)*+" % (field, mark, field)).fullmatch(raw):
-        found = re.compile(rb"(?:\A|%b)%b" % (mark, field)).findall(raw)
-        values = [v[1:-1].replace(b'""', b'"') if v[:1] == b'"' else v for v in found]
-    return tuple(value.decode("utf-8", "backslashreplace") for value in values)
+    text = raw.decode("utf-8", "backslashreplace")
+    if '"' in text:
+        with suppress(csv.Error, ValueError):
+            # `csv` takes no carriage return outside quotes.
+            row = next(csv.reader([text.replace("\r", "\ud80d")], delimiter=delimiter, strict=True))
+            return tuple(field.replace("\ud80d", "\r") for field in row)
+    return tuple(text.split(delimiter))

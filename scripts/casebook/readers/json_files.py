@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import count
+from functools import partial
 from typing import TYPE_CHECKING
 
 from casebook.readers.archives import open_utf8
 from casebook.readers.base import Raw, Reader, Reading, Workspace
 from casebook.readers.columns import coalesced, match_columns
-from casebook.readers.count import Counter, JsonCounter
+from casebook.readers.count import JsonCounter
 from casebook.readers.json_rows import land_again, land_rows
 from casebook.readers.json_split import elements
-from casebook.readers.rows import LARGEST_GROUP, Spool, copy_rows
 from casebook.readers.split import Splitter
-from casebook.readers.text import Source, prepare, rows_of
+from casebook.readers.text import LARGEST_GROUP, Source, Spool, copy_rows, prepare, spool_records
 from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     from casebook.sources import Table
 
 SMALL_FILE = 1 << 20
+# In a larger file spellings other than those declared are looked for in so many records only.
 SEARCHED_BYTES = 64 << 20
 SEARCHED_RECORDS = 100_000
 _MOST_KEYS = 10_000
@@ -40,48 +40,41 @@ def read_lines(raw: Raw, workspace: Workspace) -> Reading:
     source = prepare(raw, workspace, JsonCounter)
     reading = _land_at_once(raw.table, workspace, source, "newline_delimited")
     if reading is not None:
-        blank = source.counter().lines - reading.landed
+        blank = source.counter().lines() - reading.landed
         if blank == (_count_blank(source) if blank else 0):
             return reading
-    rows = rows_of(workspace, source, None, _line_end(source.counter()), has_quotes=False)
-    return land_rows(raw.table, workspace, rows)
+    spool = spool_records(workspace, source, None, source.counter().line_end)
+    return land_rows(raw.table, workspace, spool)
 
 
-def read_array(raw: Raw, workspace: Workspace) -> Reading:
-    """Land a file that holds one JSON array; a record's number is its place in the array.
+def read_elements(raw: Raw, workspace: Workspace, *, is_array: bool) -> Reading:
+    """Land the elements of an array, or objects one after the other or in members of objects.
 
-    DuckDB reads it at once where the text ends in `]` and no row came out empty, as a bare `null`
-    does; its rows are the count of records then. If not, elements are told apart, and SQL
-    classifies each of them.
+    DuckDB reads an array at once where the text ends in `]` and no row came out empty, as a bare
+    `null` does; its rows are the count of records then. If not, elements are told apart, and SQL
+    classifies each of them. A record's number is its place.
 
     Raises:
-        Refused: if no record has a required column, or a record is too long.
+        Refused: if no record has a required column, a record is too long, or an object has no
+            member that holds records.
     """
     source = prepare(raw, workspace, JsonCounter)
-    reading = _land_at_once(raw.table, workspace, source, "array")
+    reading = _land_at_once(raw.table, workspace, source, "array") if is_array else None
     if reading is not None and source.counter().last_byte == b"]":
         return reading
-    return _land_elements(raw, workspace, source)
-
-
-def read_objects(raw: Raw, workspace: Workspace) -> Reading:
-    """Land objects that stand one after the other, or in a member of one object or of several.
-
-    Raises:
-        Refused: as `read_array`; also if an object has no such member.
-    """
-    return _land_elements(raw, workspace, prepare(raw, workspace, JsonCounter))
+    spool = Spool(workspace.folder / "records.rows", is_numbered=True)
+    with source.open() as text:
+        for number, line, content, code, message in elements(text, raw.table.records_at):
+            spool.add(content, code, message, 1, (number, line))
+    return land_rows(raw.table, workspace, spool)
 
 
 def texts_of_lines(raw: Raw) -> Iterator[tuple[int, bytes]]:
     """The number and the bytes of each line that is not blank."""
-    number = count(1)
-    splitter = Splitter(None, _line_end(raw.measured().text))
     with open_utf8(raw.path, raw.compression, raw.table.encoding) as text:
-        for piece in splitter.split(text):
-            for line in piece.raw.split(b"\n"):
-                if line.strip():
-                    yield next(number), line
+        pieces = Splitter(None, raw.measured().text.line_end).split(text)
+        lines = (line for piece in pieces for line in piece.records)
+        yield from enumerate((line for line in lines if line.strip()), 1)
 
 
 def texts_of_elements(raw: Raw) -> Iterator[tuple[int, bytes]]:
@@ -91,32 +84,14 @@ def texts_of_elements(raw: Raw) -> Iterator[tuple[int, bytes]]:
             yield element.number, element.raw
 
 
-def _line_end(counter: Counter) -> str:
-    return "\r" if counter.returns and not counter.newlines else "\n"
-
-
 def _count_blank(source: Source) -> int:
     with source.open() as text:
         pieces = Splitter(None, "\n").split(text)
-        return sum(not line.strip() for piece in pieces for line in piece.raw.split(b"\n")[:-1])
-
-
-def _land_elements(raw: Raw, workspace: Workspace, source: Source) -> Reading:
-    spool = Spool(workspace.folder / "records.rows", is_numbered=True)
-    with source.open() as text:
-        for number, line, content, code, message in elements(text, raw.table.records_at):
-            spool.add(content, code, message, 1, (number, line))
-    return land_rows(raw.table, workspace, spool.rows())
+        return sum(not line.strip() for piece in pieces for line in piece.records)
 
 
 def _land_at_once(table: Table, workspace: Workspace, source: Source, form: str) -> Reading | None:
-    """Let DuckDB read and write a whole file, whose format `form` is in its words.
-
-    Spellings are looked for in the whole file up to `SEARCHED_BYTES`; in a larger one the declared
-    names and aliases are read wherever they stand, and others only if they stand in the first
-    `SEARCHED_RECORDS` records. None where the file is not as clean as that, or lacks a required
-    column.
-    """
+    """Let DuckDB read and write a file; None where it is not clean, or lacks a required column."""
     import duckdb
 
     try:
@@ -139,8 +114,7 @@ def _land_at_once(table: Table, workspace: Workspace, source: Source, form: str)
             return None
     except duckdb.Error:
         return None
-    is_exact = not source.counter().has_rounded
-    return Reading(landed, landed, columns.ignored) if is_exact else None
+    return Reading(landed, landed, columns.ignored) if source.counter().is_exact else None
 
 
 def _has_value_each(table: Table, workspace: Workspace) -> bool:
@@ -177,26 +151,28 @@ def _keys_of_small(source: Source, form: str) -> list[str] | None:
     if len(content) > SMALL_FILE:
         return None
     try:
-        lines = [line for line in content.split(b"\n") if line.strip()]
-        is_array = form == "array"
-        records = json.loads(content) if is_array else [json.loads(line) for line in lines]
+        lines = [content] if form == "array" else filter(bytes.strip, content.split(b"\n"))
+        found = list(map(json.loads, lines))
     except (ValueError, RecursionError):
         return None
+    records = found[0] if form == "array" else found
     if not records or any(type(record) is not dict for record in records):
         return None
     return sorted({key for record in records for key in record})
 
 
 def _whole(source: Source, form: str) -> str:
-    """The arguments with which DuckDB reads a file itself.
-
-    SQL literals: where a parameter is bound, duckdb looks for pandas, which takes longer than
-    loading a small file.
-    """
+    """The arguments with which DuckDB reads a file itself."""
+    # Literals: where a parameter is bound, duckdb looks for pandas, which takes long.
     compression = quote_text(source.compression or "uncompressed")
     return f"{quote_text(source.path)}, format = {quote_text(form)}, compression = {compression}"
 
 
 LINES = Reader("json_lines", "JSON", read_lines, texts_of_lines, land_again, JsonCounter)
-ARRAY = Reader("json_array", "JSON", read_array, texts_of_elements, land_again, JsonCounter)
-OBJECTS = Reader("json_objects", "JSON", read_objects, texts_of_elements, land_again, JsonCounter)
+ARRAY, OBJECTS = (
+    Reader(name, "JSON", read, texts_of_elements, land_again, JsonCounter)
+    for name, read in (
+        ("json_array", partial(read_elements, is_array=True)),
+        ("json_objects", partial(read_elements, is_array=False)),
+    )
+)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from casebook.readers.base import Reading, Text, Workspace
-from casebook.readers.columns import Columns, check_columns, coalesced, match_columns
+from casebook.readers.columns import checked, coalesced, match_columns
 from casebook.readers.count import NEARLY_WHOLE
-from casebook.readers.rows import Rows, Spool, check_landed, copy_rows
-from casebook.readers.text import notes_on_encoding
+from casebook.readers.text import Spool, copy_rows, notes_on_encoding
 from casebook.sql import quote_text
 
 if TYPE_CHECKING:
@@ -62,52 +61,50 @@ _REASON = """
 """
 
 
-def land_rows(table: Table, workspace: Workspace, rows: Rows, *, is_file: bool = True) -> Reading:
-    """Land the rows that are JSON objects, and put the others into quarantine.
+def land_rows(table: Table, workspace: Workspace, spool: Spool, *, is_file: bool = True) -> Reading:
+    """Land the records that are JSON objects, and put the others into quarantine.
 
     Of a key that an object repeats the last counts.
 
-    Args:
-        table: the declaration.
-        workspace: where to work.
-        rows: the records.
-        is_file: whether they are a whole file, which must have the required columns.
-
     Raises:
-        Refused: if there are objects, and none of them has a required column.
+        Refused: if they are a whole file, and no object has a required column.
     """
     # JSON does not know all blanks that may stand around a record.
     has_odd = "contains(text, chr(11)) or contains(text, chr(12))"
     body = f"case when {has_odd} then trim(text, {_BLANKS}) else text end"
-    source = f"(select *, {body} as body from {rows.numbered(_IS_BLANK)})"
-    good = f"(select * replace ({_EXACT} as body) from {source} where {_IS_GOOD})"
+    source = f"(select *, {body} as body from {spool.records(_IS_BLANK)})"
     keys, records, objects, repeats = _look(workspace, source)
-    columns = match_columns(table, keys)
-    if is_file and objects:
-        check_columns(columns, keys)
-    values, parsed = _values(columns, keys), _parsed(columns, keys)
-    wanted = f"(select *, {parsed} as parsed from {good})"
-    if repeats:
-        wanted = _last_of_repeated(good, columns, keys)
-        values = [(f"v{place}", name) for place, name in enumerate(columns.places)]
-    values = [(_as_written(value), name) for value, name in values]
-    landed = copy_rows(workspace, wanted, values, "n", rows.row_group)
-    check_landed(landed, objects)
+    columns = (checked if is_file and objects else match_columns)(table, keys)
+    several = [places for places in columns.places.values() if repeats or len(places) > 1]
+    single = [
+        keys[p] for places in columns.places.values() if places not in several for p in places
+    ]
+    shape = json.dumps(dict.fromkeys(single, "VARCHAR"), ensure_ascii=False)
+    parsed = f"from_json(body, {quote_text(shape)})" if single else "null"
+    good = f"(select * replace ({_EXACT} as body) from {source} where {_IS_GOOD})"
+    good = f"(select *, {parsed} as parsed from {good})"
+    values = [
+        (
+            _as_written(
+                coalesced(_member(keys[place], places in several, repeats) for place in places)
+            ),
+            name,
+        )
+        for name, places in columns.places.items()
+    ]
+    landed = copy_rows(workspace, good, values, "n", spool.row_group, objects)
     if records > objects:
         workspace.quarantine.add_query(
             workspace.connection,
             f"select n as record, first_line, {_REASON}, coalesce(raw, encode(text)) as raw"
             f" from {source} where not {_IS_GOOD}",
         )
-    notes = notes_on_encoding(table, rows.bad_bytes)
+    notes = notes_on_encoding(table, spool.bad_bytes)
     return Reading(records, landed, columns.ignored, notes=notes)
 
 
 def _look(workspace: Workspace, source: str) -> tuple[list[str], int, int, bool]:
-    """The keys of all objects; how many records and objects there are; whether a key is repeated.
-
-    Keys that are declared in no spelling are counted up to a bound.
-    """
+    """The keys of all objects; how many records and objects there are; whether a key repeats."""
     row = workspace.connection.execute(
         f"""
         with shapes as materialized (
@@ -132,65 +129,21 @@ def _look(workspace: Workspace, source: str) -> tuple[list[str], int, int, bool]
     return row[0] or [], row[1] or 0, row[2] or 0, row[3]
 
 
-def _parsed(columns: Columns, keys: Sequence[str]) -> str:
-    """SQL for an object's declared members that go by one name only, as a struct."""
-    names = [keys[places[0]] for places in columns.places.values() if len(places) == 1]
-    shape = json.dumps(dict.fromkeys(names, "VARCHAR"), ensure_ascii=False)
-    return f"from_json(body, {quote_text(shape)})" if names else "null"
-
-
-def _values(columns: Columns, keys: Sequence[str]) -> list[tuple[str, str]]:
-    """SQL for the value of each declared column, and its name."""
-
-    def member(place: int) -> str:
-        pointer = "/" + keys[place].replace("~", "~0").replace("/", "~1")
+def _member(key: str, is_one_of_several: bool, repeats: bool) -> str:
+    """SQL for the value of an object's member; the last one where keys repeat."""
+    if repeats:
+        place = f"-list_position(list_reverse(json_keys(body)), {quote_text(key)})"
+        return f"json_extract_string(body, '$.*')[{place}]"
+    if is_one_of_several:
+        pointer = "/" + key.replace("~", "~0").replace("/", "~1")
         return f"json_extract_string(body, {quote_text(pointer)})"
-
-    return [
-        (f"struct_extract(parsed, {quote_text(keys[places[0]])})", name)
-        if len(places) == 1
-        else (coalesced(map(member, places)), name)
-        for name, places in columns.places.items()
-    ]
+    return f"struct_extract(parsed, {quote_text(key)})"
 
 
 def _as_written(value: str) -> str:
     """SQL for a value, without the marks of its decimals."""
     plain = rf"""regexp_replace({value}, '"?{_DECIMAL}(-?[0-9.eE+-]+)"?', '\1', 'g')"""
     return f"case when contains({value}, '{_DECIMAL}') then {plain} else {value} end"
-
-
-def _last_of_repeated(good: str, columns: Columns, keys: Sequence[str]) -> str:
-    """SQL for the records with the declared columns `v0`, `v1`, …; the last of equal keys counts.
-
-    Records that repeat a key are taken apart into members.
-    """
-    plain = ", ".join(f"{v} as v{n}" for n, (v, _) in enumerate(_values(columns, keys)))
-    last = ", ".join(
-        f"{coalesced(f'k{place}' for place in places)} as v{n}"
-        for n, places in enumerate(columns.places.values())
-    )
-    members = ", ".join(
-        f"arg_max_null(member.value ->> '$', member.id)"
-        f" filter (member.key = {quote_text(keys[place])}) as k{place}"
-        for place in columns.read
-    )
-    wanted = ", ".join(quote_text(keys[place]) for place in columns.read) or "null"
-    repeats = f"len(list_filter(json_keys(body), lambda key: key in ({wanted})))"
-    repeats += f" > len(list_filter(list_distinct(json_keys(body)), lambda key: key in ({wanted})))"
-    marked = f"(select *, {repeats} as repeats from {good})"
-    return f"""(
-        select n, {plain}
-        from (select *, {_parsed(columns, keys)} as parsed from {marked} where not repeats)
-        union all
-        select n, {last}
-        from (
-            select n, {members or "1"}
-            from (select n, body from {marked} where repeats) as record, json_each(body) as member
-            group by n
-        )
-        order by n
-    )"""
 
 
 def land_again(
@@ -204,4 +157,4 @@ def land_again(
     spool = Spool(workspace.folder / "again.rows", is_numbered=True)
     for text in texts:
         spool.add(text.raw, number=(text.number, text.first_line))
-    return land_rows(table, workspace, spool.rows(), is_file=False).landed
+    return land_rows(table, workspace, spool, is_file=False).landed

@@ -12,9 +12,10 @@ from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
 from casebook.readers.base import MAX_RECORD_BYTES, too_long
-from casebook.readers.json_text import BLANKS, BROKEN, NOT_BLANK, Text
 
-_DEPTH = 4
+BLOCK = 1 << 20
+_BLANKS, _BROKEN = b" \t\r\n", -1
+_LARGEST_BLOCK, _LOOKED_AT, _AHEAD = 16 << 20, 1 << 20, 64 << 10
 _STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
 
 
@@ -25,24 +26,19 @@ def _nested(depth: int) -> bytes:
     return rb"\{%b\}|\[%b\]" % (inside, inside)
 
 
-_VALUE = rb"(?:%b|%b)" % (_STRING, _nested(_DEPTH))
-_ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b)*+)(,|(?=\]))' % _VALUE)
-_OBJECT = re.compile(rb"(?=\{)(?:%b)" % _nested(_DEPTH))
+_VALUE = _nested(4)
+_OBJECT = re.compile(rb"(?=\{)(?:%b)" % _VALUE)
+_ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b|%b)*+)(?=[,\]])' % (_STRING, _VALUE))
 _MEMBER = re.compile(rb"[ \t\r\n]*(%b)[ \t\r\n]*:[ \t\r\n]*" % _STRING)
-_SKIPPED = re.compile(rb'(?:[^"{}\[\],]++|%b)*+[ \t\r\n]*(,|(?=\}))' % _VALUE)
+_NOT_BLANK = re.compile(rb"[^ \t\r\n]")
 _TOKEN = re.compile(rb'%b|[{}\[\],"]' % _STRING)
 _OPENED_BY = {b"]": b"[", b"}": b"{"}
 
 
 class Element(NamedTuple):
-    """One element.
+    """One element: its number and first line, from 1, and its bytes.
 
-    Attributes:
-        number: its 1-based number.
-        first_line: the 1-based number of the line that it begins in.
-        raw: its bytes.
-        code: `broken_array` where the array ends in this, else None.
-        message: that, for people.
+    `code` is `broken_array` where the array ends in this, with a message for people; else None.
     """
 
     number: int
@@ -66,7 +62,7 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
     Raises:
         Refused: if an element is too long, or there is no such member.
     """
-    text = Text(file)
+    text = _Text(file)
     opening, path = text.next(), records_at.split(".") if records_at else []
     if opening != b"[" and not (path and opening == b"{"):
         yield from _objects(text)
@@ -89,64 +85,112 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
 
 def are_objects(head: bytes) -> bool:
     """Whether a text begins with an object over several lines, or with several in one line."""
-    head = head.lstrip(BLANKS)
-    found = _OBJECT.match(head)
+    found = _OBJECT.match(head.lstrip(_BLANKS))
     if found is None or b":" not in found.group():
         return False
-    return b"\n" in found.group() or head[found.end() :].lstrip(b" \t").startswith(b"{")
+    after = found.string[found.end() :].lstrip(b" \t")
+    return b"\n" in found.group() or after.startswith(b"{")
 
 
-def _array(text: Text, number: int) -> Iterator[Element]:
+class _Text:
+    """A text that is read in pieces, and the place `at` in it where reading goes on."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.buffer, self.at, self.ended = b"", 0, False
+        self._line, self._counted = 1, 0
+        self._dropped = self._spent = self._stop = 0
+
+    @property
+    def line(self) -> int:
+        """The 1-based number of the line at `at`."""
+        self._line += self.buffer.count(b"\n", self._counted, self.at)
+        self._counted = self.at
+        return self._line
+
+    def more(self) -> bool:
+        """Hold more of the text, as much again as is held already; False if there is no more."""
+        if self.ended:
+            return False
+        if len(self.buffer) - self.at > MAX_RECORD_BYTES:
+            raise Refused(too_long(self.line))
+        self._line = self.line
+        start_of_line = self.buffer.rfind(b"\n", max(0, self.at - 4096), self.at)
+        kept = start_of_line if start_of_line >= 0 else self.at
+        self._dropped += kept
+        self.at -= kept
+        self._counted, self._stop = self.at, 0
+        piece = self._file.read(max(BLOCK, min(len(self.buffer) - kept, _LARGEST_BLOCK)))
+        self.ended = not piece
+        self.buffer = self.buffer[kept:] + piece
+        return True
+
+    def next(self) -> bytes:
+        """Go to the next byte that is not white space; return it, or nothing at the end."""
+        while not (found := _NOT_BLANK.search(self.buffer, self.at)):
+            self.at = len(self.buffer)
+            if not self.more():
+                return b""
+        self.at = found.start()
+        return found.group()
+
+    def sibling(self) -> int:
+        """Where the next line begins as far in as the element at `at`, with an object; or -1."""
+        before = self.buffer[self.buffer.rfind(b"\n", 0, self.at) + 1 : self.at]
+        start = b"\n" + (b"" if before.strip() else before) + b"{"
+        return self.buffer.find(start, self.at + 1)
+
+    def element_end(self) -> int:
+        """Where an element ends that is held as a whole, or `_BROKEN`."""
+        if self.at >= self._stop:
+            sibling = self.sibling()
+            self._stop = sibling if sibling >= 0 else len(self.buffer)
+        found = _ELEMENT.match(self.buffer, self.at, self._stop)
+        return found.end() if found else _BROKEN
+
+    def look_ahead(self, comma: bytes) -> int:
+        """Where an element ends past the next line that looks like the beginning of another."""
+        # Not for each broken element: what that costs stays in proportion to the text.
+        if self._spent > 4 * (_LOOKED_AT + self._dropped + self.at):
+            return _BROKEN
+        end = _end_by_brackets(self, self.at + _AHEAD, comma) or _BROKEN
+        self._spent += _AHEAD if end == _BROKEN else 0
+        return end
+
+    def take(self, end: int) -> bytes:
+        """Go to a place, and return what was passed, without blanks at its end."""
+        if end - self.at > MAX_RECORD_BYTES:
+            raise Refused(too_long(self.line))
+        start, self.at = self.at, end
+        return self.buffer[start:end].rstrip(_BLANKS)
+
+    def rest(self) -> bytes:
+        while self.more():
+            pass
+        return self.take(len(self.buffer))
+
+
+def _array(text: _Text, number: int) -> Iterator[Element]:
     """The elements of an array, which reading stands at, after so many."""
     text.at += 1
-    while True:
-        for element in _whole_elements(text, number):
-            yield element
-            number = element.number
-        first = text.next()
-        if first == b"]":
-            text.at += 1
-            return
-        if first and text.needs_more():
-            continue
+    while (first := text.next()) != b"]":
         number, line = number + 1, text.line
         if not first:
             yield Element(number, line, b"", "broken_array", "the array is not closed with ]")
             return
-        raw, why = _odd_element(text, b",")
+        while (end := text.element_end()) == _BROKEN and len(text.buffer) - text.at < _LOOKED_AT:
+            if not text.more():
+                break
+        raw, why = _odd_element(text, b",") if end == _BROKEN else (text.take(end), "")
         yield Element(number, line, raw, "broken_array" if why else None, why)
         if why:
             return
-        if text.next() == b",":
+        if text.buffer.startswith(b",", text.at) or text.next() == b",":
             text.at += 1
+    text.at += 1
 
 
-def _whole_elements(text: Text, number: int) -> Iterator[Element]:
-    """The elements that are held as a whole; `at` is behind each when it is given."""
-    if not text.next():
-        return
-    buffer, line, counted = text.buffer, text.line, text.at
-    sibling, stop = text.sibling, 0
-    while start := NOT_BLANK.search(buffer, text.at):
-        at = start.start()
-        if stop <= at:
-            stop = buffer.find(sibling, at + 1)
-            stop = stop if stop >= 0 else len(buffer)
-        found = _ELEMENT.match(buffer, at, stop)
-        if found is None or (found.end() == at and not found.group(2)):
-            return
-        raw = found.group(1).rstrip(BLANKS)
-        number += 1
-        line += buffer.count(b"\n", counted, at)
-        counted, text.at = at, found.end()
-        if len(raw) > MAX_RECORD_BYTES:
-            raise Refused(too_long(line))
-        yield Element(number, line, raw)
-        if not found.group(2):
-            return
-
-
-def _objects(text: Text) -> Iterator[Element]:
+def _objects(text: _Text) -> Iterator[Element]:
     number = 0
     while first := text.next():
         number, line = number + 1, text.line
@@ -160,21 +204,17 @@ def _objects(text: Text) -> Iterator[Element]:
             yield Element(number, line, text.take(end if end >= 0 else len(text.buffer)))
 
 
-def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:
-    """An element that is cut, broken or deeply nested, and why nothing after it can be read.
-
-    It ends in `comma`, or in a closing bracket; an object by itself in nothing (empty).
-    """
-    sibling = text.sibling
-    while (end := _end_by_brackets(text, text.buffer.find(sibling, text.at + 1), comma)) is None:
+def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
+    """An element that is cut, broken or deeply nested, and why nothing after it can be read."""
+    while (end := _end_by_brackets(text, text.sibling(), comma)) is None:
         if not text.more():
             rest = text.rest()
             return rest, "" if _is_json(rest) else "the array is not closed with ]"
-    if end == BROKEN:
-        end = text.look_ahead(lambda to: _end_by_brackets(text, to, comma) or BROKEN)
-    if end != BROKEN:
+    if end == _BROKEN:
+        end = text.look_ahead(comma)
+    if end != _BROKEN:
         return text.take(end), ""
-    while (end := text.buffer.find(sibling, text.at + 1)) < 0:
+    while (end := text.sibling()) < 0:
         if not text.more():
             return text.rest(), "nothing after it in the array can be told apart"
     return text.take(end).removesuffix(comma), ""
@@ -187,11 +227,8 @@ def _is_json(raw: bytes) -> bool:
         return False
 
 
-def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
-    """Where the element at `at` ends, before `stop`, if that is not -1.
-
-    None if more text is needed, `BROKEN` if its brackets do not lead to an end.
-    """
+def _end_by_brackets(text: _Text, stop: int, comma: bytes) -> int | None:
+    """Where the element at `at` ends, before `stop` or -1; `_BROKEN`, or None if text lacks."""
     buffer = text.buffer
     stop = min(stop, len(buffer)) if stop >= 0 else len(buffer)
     opened: list[bytes] = []
@@ -199,46 +236,47 @@ def _end_by_brackets(text: Text, stop: int, comma: bytes) -> int | None:
         token = found.group()
         if token == b'"':
             is_cut = not text.ended and buffer.find(b"\n", found.start()) < 0
-            return None if is_cut else BROKEN
+            return None if is_cut else _BROKEN
         if token in (b"{", b"["):
             opened.append(token)
         elif token == b"," or token[:1] == b'"':
             if token == comma and not opened:
                 return found.start()
         elif not opened:
-            return BROKEN if token == b"}" else found.start()
+            return _BROKEN if token == b"}" else found.start()
         elif opened.pop() != _OPENED_BY[token]:
-            return BROKEN
+            return _BROKEN
         elif not opened and not comma:
             return found.end()
-    return BROKEN if stop < len(buffer) else None
+    return _BROKEN if stop < len(buffer) else None
 
 
-def _go_to(text: Text, path: list[str]) -> int:
+def _go_to(text: _Text, path: list[str]) -> int:
     """Go to the array that a path of members leads to; returns how many objects it is in."""
     for depth, wanted in enumerate(path, 1):
-        text.at += 1
-        seen: list[str] = []
-        while (member := text.match(_MEMBER)) is not None:
+        seen, comma = list[str](), True
+        while comma and wanted not in seen:
+            text.at += 1
+            while not (member := _MEMBER.match(text.buffer, text.at)) and text.more():
+                pass
+            if member is None:
+                break
             text.at = member.end()
-            name = member.group(1)[1:-1].decode("utf-8", "backslashreplace")
-            if name == wanted:
-                break
-            seen.append(name)
-            value = text.match(_SKIPPED)
-            if value is None or not value.group(1):
-                break
-            text.at = value.end()
-        opened = b"[" if depth == len(path) else b"{"
-        if member is None or name != wanted or text.next() != opened:
-            has = ", ".join(seen) or "none"
+            seen.append(member.group(1)[1:-1].decode("utf-8", "backslashreplace"))
+            if seen[-1] != wanted:
+                while (end := _end_by_brackets(text, -1, b",")) is None and text.more():
+                    pass
+                text.at = max(end or 0, text.at)
+                comma = text.next() == b","
+        if wanted not in seen or text.next() != (b"[" if depth == len(path) else b"{"):
+            has = ", ".join(name for name in seen if name != wanted) or "none"
             raise Refused(
                 f"it has no member {'.'.join(path)} that holds the records; it has: {has}"
             )
     return len(path)
 
 
-def _leave(text: Text, depth: int) -> bool:
+def _leave(text: _Text, depth: int) -> bool:
     """Go to the end of the objects around a place; False if the text ends before."""
     while depth:
         found = _TOKEN.search(text.buffer, text.at)

@@ -11,20 +11,17 @@ from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
 from casebook.readers.base import MAX_RECORD_BYTES, too_long
+from casebook.readers.count import MAX_QUOTE_BYTES
 
-MAX_QUOTE_BYTES = 1 << 20
 BLOCK, SMALL_BLOCK = 4 << 20, 1 << 16
 _LARGEST_BLOCK = 16 << 20
 
 
 class Piece(NamedTuple):
-    """One record, or many lines that are a record each.
+    """One record without the end of its last line; or lines of a record each, with line feeds.
 
-    Attributes:
-        raw: the record's bytes without the end of its last line; or lines, each with a line feed.
-        lines: lines that it stands in; 0 where `raw` holds many lines.
-        code: why the record cannot be read, or None.
-        message: that, for people.
+    `lines` is how many it stands in; 0 where `raw` holds many. `code` and `message` say why it
+    cannot be read.
     """
 
     raw: bytes
@@ -66,14 +63,9 @@ class Splitter:
         self._run = re.compile(rb"(?:(?:%b%b)*+%b%b)*+" % (simple, mark, simple, ends))
 
     def split(self, text: BinaryIO, block: int = BLOCK) -> Iterator[Piece]:
-        """The pieces of a text, in order.
+        """The pieces of a text, in order; Refused if a record is too long.
 
-        Args:
-            text: the text, from its beginning.
-            block: how many bytes are read at once; more only where a record is longer.
-
-        Raises:
-            Refused: if a record is too long.
+        So many bytes are read at once as `block` says, more only where a record is longer.
         """
         buffer, at, line = b"", 0, 1
         ended = False
@@ -104,6 +96,9 @@ class Splitter:
                 while self._by_return and more.endswith(b"\r") and (byte := text.read(1)):
                     more += byte
                 buffer, at, ended = rest + more, 0, not more
+                is_long = len(buffer) > MAX_RECORD_BYTES
+                if is_long and not self._end.search(buffer, 0, MAX_RECORD_BYTES + 1):
+                    raise Refused(too_long(line))
 
     def _skip(self, buffer: bytes, at: int) -> int:
         """The place after carriage returns at the beginning of a line; they mean nothing there."""

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from casebook.errors import Refused
 from casebook.readers.archives import UNREADABLE, refused
-from casebook.readers.base import MAX_RECORD_BYTES, Raw, Reader, Reading, Workspace
-from casebook.readers.columns import check_columns, match_columns, row_as_json
+from casebook.readers.base import MAX_RECORD_BYTES, Raw, Reader, Reading, Workspace, too_long
+from casebook.readers.columns import row_as_json
 from casebook.readers.count import NoText
 from casebook.readers.json_rows import land_again
 from casebook.readers.values import land_values
@@ -68,16 +68,13 @@ def no_such_table(declared: str, names: Sequence[str]) -> str:
 def read(raw: Raw, workspace: Workspace) -> Reading:
     """Land one table of a database; a record's number is its place in the order of the rowid.
 
-    The rows are handed to DuckDB as JSON. Their count is that of SQLite's own `count(*)`, which
-    goes by an index where the table has one.
+    The count is that of SQLite's own `count(*)`, which goes by an index where the table has one.
 
     Raises:
         Refused: if there is no such table, it lacks a required column, or it is damaged.
     """
     with _open(raw.path) as database, _table(raw, database) as (name, names):
-        columns = match_columns(raw.table, names)
-        check_columns(columns, names)
-        reading = land_values(workspace, names, columns, _pieces(database, name, names))
+        reading = land_values(raw.table, workspace, names, _pieces(database, name, names))
         (counted,) = database.execute(f"select count(*) from {quote_name(name)}").fetchone()
     if counted != reading.records:
         raise Refused(
@@ -90,11 +87,8 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
     """The number of each row, and the row as a JSON object with all columns of the table."""
     with _open(raw.path) as database, _table(raw, database) as (name, names):
-        number = 0
-        for rows in _pieces(database, name, names):
-            for row in rows:
-                number += 1
-                yield number, row_as_json(names, row)
+        rows = (row for piece in _pieces(database, name, names) for row in piece)
+        yield from enumerate((row_as_json(names, row) for row in rows), 1)
 
 
 @contextmanager
@@ -113,10 +107,7 @@ def _table(raw: Raw, database: sqlite3.Connection) -> Iterator[tuple[str, list[s
         database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limit)
         yield name, [column for column, _ in found]
     except sqlite3.DataError as error:
-        raise Refused(
-            f"its table {name} has a record longer than {MAX_RECORD_BYTES >> 20} MiB, the most"
-            " that one record may have"
-        ) from error
+        raise Refused(too_long(f"its table {name} has a record")) from error
     except sqlite3.OperationalError as error:
         raise Refused(f"its table {name} cannot be read: {error}") from error
     except sqlite3.Error as error:
@@ -126,10 +117,7 @@ def _table(raw: Raw, database: sqlite3.Connection) -> Iterator[tuple[str, list[s
 def _pieces(
     database: sqlite3.Connection, name: str, names: Sequence[str]
 ) -> Iterator[list[tuple[object, ...]]]:
-    """The rows in the order in which the table holds them, some at a time.
-
-    Bytes that are not UTF-8 become lone surrogates.
-    """
+    """Some rows at a time, in the table's order; bytes that are not UTF-8 as lone surrogates."""
     database.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     columns = ", ".join(map(quote_name, names)) or "null"
     rows = database.execute(f"select {columns} from {quote_name(name)} not indexed")
@@ -144,18 +132,25 @@ def _names(database: sqlite3.Connection) -> list[str]:
     rows = database.execute(
         "select name from sqlite_master where type = 'table' and rootpage > 0"
         " and name not like 'sqlite\\_%' escape '\\' order by name"
-    ).fetchall()
+    )
     return [name for (name,) in rows]
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database so that nothing beside it is read or written.
-
-    Raises:
-        Refused: if it cannot be read, is no database, or has changes that stand outside of it.
-    """
-    _check(path)
+    """Open a database so that nothing beside it is read or written."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_HEADER))
+        real = path.resolve(strict=True)
+    except UNREADABLE as error:
+        raise refused(error) from error
+    if start != _HEADER:
+        raise Refused("it is no SQLite database" if start else "it is empty, no SQLite database")
+    for sidecar in (real.with_name(real.name + ending) for ending in _UNSAVED):
+        if sidecar.is_file() and sidecar.stat().st_size:
+            where = f"its last changes stand in {sidecar.name}"
+            raise Refused(f"{where}; have it delivered closed, without that file")
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(uri, uri=True, check_same_thread=False)) as database:
@@ -165,24 +160,6 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
             yield database
     except sqlite3.Error as error:
         raise Refused(f"the database is damaged ({error}); have it delivered again") from error
-
-
-def _check(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_HEADER))
-        real = path.resolve(strict=True)
-    except UNREADABLE as error:
-        raise refused(error) from error
-    if start != _HEADER:
-        raise Refused("it is no SQLite database" if start else "it is empty, no SQLite database")
-    for ending in _UNSAVED:
-        sidecar = real.with_name(real.name + ending)
-        if sidecar.is_file() and sidecar.stat().st_size:
-            raise Refused(
-                f"its last changes stand in {sidecar.name}; have it delivered closed, without that"
-                " file"
-            )
 
 
 READER = Reader("sqlite", "an SQLite database", read, texts, land_again, NoText)

@@ -1,33 +1,34 @@
-"""A raw file's text as DuckDB can read it: unpacked and in UTF-8, by way of a spool if need be."""
+"""A raw file's text and its records as DuckDB can read them: as they are, or by way of a spool."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from casebook.errors import Refused
 from casebook.readers.archives import CHUNK, needs_decoding, open_utf8
-from casebook.readers.base import MAX_RECORD_BYTES, Raw, Workspace, too_long
-from casebook.readers.count import Counter
-from casebook.readers.rows import Rows, Spool, direct_rows
+from casebook.readers.base import RECORD_COLUMN, Raw, Workspace
+from casebook.readers.count import Counter, is_utf8
 from casebook.readers.split import Splitter
+from casebook.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     from casebook.sources import Table
 
 _READ_BY_DUCKDB = (None, "gzip", "zstd")
+_WRAP, _MARK, _BETWEEN = b"\x02", b"\x03", b"\x1f"
+_LINE_LIMIT = 2 << 20
+LARGEST_GROUP, _SMALLEST_GROUP, _GROUP_BYTES = 122_880, 2048, 32 << 20
 
 
 @dataclass(frozen=True)
 class Source:
-    """A text.
+    """A text: where DuckDB reads it, packed in which way, and what an independent pass counted.
 
-    Attributes:
-        path: where DuckDB reads it.
-        compression: `gzip`, `zstd` or None.
-        counter: what an independent pass has counted; waits for it.
+    `counter` waits for that pass.
     """
 
     path: Path
@@ -47,10 +48,7 @@ class Source:
 def prepare(raw: Raw, workspace: Workspace, new_counter: Callable[[], Counter]) -> Source:
     """The text of a raw file, in a spool where DuckDB reads neither its archive nor its encoding.
 
-    Args:
-        raw: the file.
-        workspace: where to work.
-        new_counter: makes what counts a spool.
+    `new_counter` makes what counts such a spool.
     """
     encoding = raw.table.encoding
     is_foreign = needs_decoding(raw.path, raw.compression, encoding)
@@ -64,37 +62,150 @@ def prepare(raw: Raw, workspace: Workspace, new_counter: Callable[[], Counter]) 
     return Source(spool, None, lambda: counter)
 
 
-def rows_of(
-    workspace: Workspace, source: Source, delimiter: str | None, line_end: str, *, has_quotes: bool
-) -> Rows:
-    """The records of a text, from the file itself where each line is one, else from a spool.
+class Spool:
+    """A temporary file with a row for each record, which DuckDB reads.
 
-    Args:
-        workspace: where to work.
-        source: the text.
-        delimiter: the character between two fields; None where quotes mean nothing.
-        line_end: `\\r` where carriage returns end lines, else a line feed does.
-        has_quotes: whether there may be line ends in quotes.
+    A row that holds the end of a line is wrapped; one that cannot be read, or that stands in more
+    lines than it has line feeds, is marked, and its bytes spelled so that it is text.
+
+    Attributes:
+        path: the file to write.
+        is_numbered: whether every row comes with its number and its first line.
+        count: rows so far.
+        bad_bytes: the beginning of the first record that is not UTF-8.
+    """
+
+    def __init__(self, path: Path, *, is_numbered: bool = False) -> None:
+        self.path, self.is_numbered = path, is_numbered
+        self.count = self._size = self._longest = 0
+        self.bad_bytes, self._has_long_records = b"", False
+        self._file = path.open("wb")
+
+    def add_lines(self, lines: bytes) -> None:
+        """Add lines that each end in a line feed, as a row each."""
+        is_plain = not any(mark in lines for mark in (_WRAP, _MARK, _BETWEEN, b"\r"))
+        if is_plain and is_utf8(lines):
+            self._file.write(lines)
+            self.count += lines.count(b"\n")
+            self._size += len(lines)
+            self._longest = max(self._longest, len(lines))
+        else:
+            for line in lines[:-1].split(b"\n"):
+                self.add(line)
+
+    def add(
+        self,
+        raw: bytes,
+        code: str | None = None,
+        message: str = "",
+        lines: int = 1,
+        number: tuple[int, int] | None = None,
+    ) -> None:
+        """Add a record of so many lines.
+
+        With a code and a message it cannot be read; bytes that are not UTF-8 need none. In a
+        spool that is numbered, it comes with its number and its first line.
+        """
+        if code is None and not raw.isascii():
+            try:
+                raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                place = f"byte 0x{raw[error.start]:02X} at byte {error.start + 1} of the record"
+                code, message = "bad_bytes", f"not UTF-8: {place}"
+                self.bad_bytes = self.bad_bytes or raw[:4096]
+        row = raw
+        if code or raw.startswith(_MARK) or lines > 1 + raw.count(b"\n"):
+            parts = (b"", (code or "").encode(), message.encode(), b"%d" % lines)
+            row = _MARK.join((*parts, base64.b64encode(raw)))
+        elif b"\n" in raw or b"\r" in raw or _WRAP in raw or _BETWEEN in raw:
+            row = _WRAP + raw.replace(_WRAP, _WRAP + _WRAP) + _WRAP
+        if number:
+            row = b"%d\x1f%d\x1f%b" % (*number, row)
+        self._has_long_records |= lines > 1
+        self._longest = max(self._longest, len(row))
+        self._size += self._file.write(row + b"\n")
+        self.count += 1
+
+    @property
+    def row_group(self) -> int:
+        """How many rows of such a size to write at a time."""
+        return rows_per_group(self.count, self._size)
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse a file of which DuckDB does not find every row."""
+        found = workspace.connection.execute(f"select count(*) from {self._rows()}").fetchone()
+        if found != (self.count,):
+            raise Refused(f"{self.count} rows were counted, but DuckDB found {found and found[0]}")
+
+    def records(self, is_blank: str, skip_lines: int = 0, headers: int = 0) -> str:
+        """SQL for the records: `n`, `first_line`, `text`; `code`, `message`, `raw` of bad ones.
+
+        Nothing can be added any more.
+
+        Args:
+            is_blank: SQL that tells whether a row is no record, or null where it is none; rows that
+                come with their numbers all are.
+            skip_lines: lines at the start that are no records either.
+            headers: records after these that take no number.
+        """
+        if self.is_numbered:
+            return self._rows()
+        line = "row_number() over ()"
+        before = "rows between unbounded preceding and current row"
+        if self._has_long_records:
+            line = f"(sum(lines) over ({before}) - lines + 1)::bigint"
+        kept = f"code is not null or coalesce(not ({is_blank}), false)"
+        return f"""(
+            select * exclude (kept) from (
+                select
+                    * exclude (line),
+                    line as first_line,
+                    count(nullif(kept, false)) over ({before}) - {headers} as n
+                from (
+                    select *, {kept} as kept from (select *, {line} as line from {self._rows()})
+                    where line > {skip_lines}
+                )
+            ) where kept and n > 0
+        )"""
+
+    def _rows(self) -> str:
+        self._file.close()
+        limit = max(_LINE_LIMIT, self._longest + 1024)
+        numbers = {"n": "BIGINT", "first_line": "BIGINT"} if self.is_numbered else {}
+        lines = "1 + len(row) - len(replace(row, chr(10), ''))" if self._has_long_records else "1"
+        return f"""(
+            select
+                {"".join(f"{name}, " for name in numbers)}
+                coalesce(parts[4]::int, {lines}, 1) as lines,
+                case
+                    when parts is null then coalesce(row, '')
+                    when parts[2] = '' then decode(from_base64(parts[5]))
+                end as text,
+                nullif(parts[2], '') as code,
+                parts[3] as message,
+                case when parts[2] <> '' then from_base64(parts[5]) end as raw
+            from (
+                select
+                    *,
+                    case when starts_with(row, chr(3)) then string_split(row, chr(3)) end as parts
+                from read_csv(
+                    {quote_text(self.path)}, auto_detect = false, header = false,
+                    columns = {numbers | {"row": "VARCHAR"}}, delim = '\x1f', quote = '\x02',
+                    escape = '\x02', new_line = '\\n', compression = 'none',
+                    max_line_size = {limit}, buffer_size = {max(2 * limit, 32 << 20)}
+                )
+            )
+        )"""
+
+
+def spool_records(
+    workspace: Workspace, source: Source, delimiter: str | None, line_end: str
+) -> Spool:
+    """The records of a text, split as `Splitter` does.
 
     Raises:
         Refused: if a record is too long, or its lines are not as many as were counted.
     """
-    import duckdb
-
-    counter = source.counter()
-    counted = counter.lines_by(line_end)
-    if line_end == "\n" and not has_quotes and counter.longest > MAX_RECORD_BYTES:
-        raise Refused(too_long(counter.longest_line))
-    if counter.line_end and not counter.has_nul and not has_quotes:
-        longest = 0 if counter.line_end == "\r" else counter.longest
-        rows = direct_rows(source.path, source.compression, counter.line_end, longest, counted)
-        try:
-            _check_count(workspace, rows)
-            return rows
-        except (duckdb.InvalidInputException, duckdb.IOException, UnicodeDecodeError):
-            # Bytes that are not UTF-8, a long line, or an archive that it cannot unpack. The last:
-            # the message shows 10,000 bytes of the line, and may end within a character.
-            pass
     spool, lines = Spool(workspace.folder / "records.rows"), 0
     with source.open() as text:
         for piece in Splitter(delimiter, line_end).split(text):
@@ -103,18 +214,46 @@ def rows_of(
             else:
                 spool.add_lines(piece.raw)
             lines += piece.lines or piece.raw.count(b"\n")
+    counted = source.counter().lines(line_end)
     if lines != counted:
         raise Refused(f"{counted} lines were counted, but the records found have {lines}")
-    rows = spool.rows()
-    _check_count(workspace, rows)
-    return rows
+    spool.check(workspace)
+    return spool
 
 
-def _check_count(workspace: Workspace, rows: Rows) -> None:
-    query = f"select count(*), max(len(text)) from {rows.query}"
-    found = workspace.connection.execute(query).fetchone()
-    if found is None or found[0] != rows.count:
-        raise Refused(f"{rows.count} rows were counted, but DuckDB found {found and found[0]}")
+def rows_per_group(rows: int, size: int) -> int:
+    """How many of so many rows, of a size in bytes, to write at a time in bounded memory."""
+    return max(_SMALLEST_GROUP, min(LARGEST_GROUP, _GROUP_BYTES * rows // max(size, 1)))
+
+
+def copy_rows(
+    workspace: Workspace,
+    query: str,
+    columns: Sequence[tuple[str, str]],
+    number: str,
+    group: int,
+    good: int | None = None,
+) -> int:
+    """Let DuckDB write the landed file, `group` rows at a time; returns the number of rows.
+
+    Args:
+        workspace: where to work.
+        query: what to select from.
+        columns: SQL for the value of each declared column, and its name.
+        number: SQL for the record's number.
+        group: rows to write at a time.
+        good: how many rows there must be, where that is known; Refused if there are not.
+    """
+    values = ", ".join(f"{value} as {quote_name(name)}" for value, name in columns)
+    row = workspace.connection.execute(
+        f"copy (select {values}, {number} as {RECORD_COLUMN} from {query}) to"
+        f" {quote_text(workspace.landed)}"
+        f" (format parquet, compression zstd, row_group_size {group})"
+    ).fetchone()
+    landed: int = row[0] if row else 0
+    if good not in (None, landed):
+        raise Refused(f"{good} good records were found, but {landed} rows landed")
+    return landed
 
 
 def notes_on_encoding(table: Table, sample: bytes) -> list[str]:

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from casebook.readers.base import Reading, Workspace
-from casebook.readers.columns import Columns, coalesced, row_as_json, why_bad_bytes
-from casebook.readers.rows import check_landed, copy_rows, rows_per_group
+from casebook.readers.columns import as_text, checked, coalesced, row_as_json, why_bad_bytes
+from casebook.readers.text import copy_rows, rows_per_group
 from casebook.sql import quote_text
 
+if TYPE_CHECKING:
+    from casebook.sources import Table
+
 _OBJECT_LIMIT = 1 << 20
-_encode = json.JSONEncoder(
-    ensure_ascii=False,
-    separators=(",", ":"),
-    default=lambda blob: blob.decode("utf-8", "surrogateescape"),
-).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=as_text).encode
 
 
 def land_values(
+    table: Table,
     workspace: Workspace,
     names: Sequence[str],
-    columns: Columns,
     pieces: Iterable[Sequence[Sequence[object] | None]],
 ) -> Reading:
-    """Land rows; those with bytes that are not UTF-8 go into quarantine.
+    """Land rows with all columns; those with bytes that are not UTF-8 go into quarantine.
 
-    Args:
-        workspace: where to work.
-        names: the names of all columns.
-        columns: which of them are read.
-        pieces: the rows with all columns, some at a time; None for one in quarantine already. Text
-            has lone surrogates for bytes that are not UTF-8.
+    They come some at a time, as for `row_as_json`; None stands for one in quarantine already.
+
+    Raises:
+        Refused: if a required column is missing, or there are too many columns.
     """
+    columns = checked(table, names)
     path = workspace.folder / "rows.json"
     records = bad = longest = size = 0
     with path.open("wb") as file:
@@ -41,9 +40,10 @@ def land_values(
             try:
                 piece = _encode(read).encode()
             except UnicodeEncodeError:
-                for n, values in enumerate(read):
-                    if values and (why := _why_bad(values, columns, names)):
-                        number, raw = records + n + 1, row_as_json(names, rows[n] or ())
+                for n, row in enumerate(rows):
+                    bad_bytes = (why_bad_bytes(names[p], row[p]) for p in columns.read if row)
+                    if row and (why := next(filter(None, bad_bytes), "")):
+                        number, raw = records + n + 1, row_as_json(names, row)
                         workspace.quarantine.add(number, number, "bad_bytes", why, raw)
                         read[n] = None
                 piece = _encode(read).encode()
@@ -52,25 +52,16 @@ def land_values(
             if len(piece) > max(longest, _OBJECT_LIMIT):
                 longest = max(longest, *(len(_encode(values).encode()) for values in read))
         file.write(b"]" if records else b"[]")
-    source = f"""read_json(
-        {quote_text(path)}, format = 'array', records = false, columns = {{r: 'VARCHAR[]'}},
-        compression = 'uncompressed', maximum_object_size = {max(_OBJECT_LIMIT, longest) + 1}
-    )"""
-    row_number = "null::bigint"
-    if bad:
-        row_number = "n"
-        source = f"(select r, row_number() over () as n from {source}) where r is not null"
+    query = f"""(
+        select r, row_number() over () as n
+        from read_json(
+            {quote_text(path)}, format = 'array', records = false, columns = {{r: 'VARCHAR[]'}},
+            compression = 'uncompressed', maximum_object_size = {max(_OBJECT_LIMIT, longest) + 1}
+        )
+    ) where r is not null"""
     value_of = {place: f"r[{n}]" for n, place in enumerate(columns.read, 1)}
     cells = [(coalesced(value_of[p] for p in ps), name) for name, ps in columns.places.items()]
-    landed = copy_rows(workspace, source, cells, row_number, rows_per_group(records, size))
-    check_landed(landed, records - bad)
+    place, group = "n" if bad else "null::bigint", rows_per_group(records, size)
+    landed = copy_rows(workspace, query, cells, place, group, records - bad)
     path.unlink()
     return Reading(records, landed, columns.ignored)
-
-
-def _why_bad(values: Sequence[object], columns: Columns, names: Sequence[str]) -> str:
-    for place, value in zip(columns.read, values, strict=True):
-        raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-        if isinstance(raw, bytes) and (why := why_bad_bytes(names[place], raw)):
-            return why
-    return ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from casebook.errors import Refused
 from casebook.readers.archives import CHUNK
 from casebook.readers.base import Raw, Reader, Reading, Workspace
-from casebook.readers.columns import check_columns, match_columns, row_as_json
+from casebook.readers.columns import match_columns, row_as_json
 from casebook.readers.count import NoText
 from casebook.readers.json_rows import land_again
 from casebook.readers.values import land_values
@@ -36,29 +36,25 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
     names, rows = _sheet(raw)
     if not names:
         raise Refused("no header: the sheet is empty")
-    columns = match_columns(raw.table, names)
-    check_columns(columns, names)
+    read = match_columns(raw.table, names).read
 
     def pieces() -> Iterator[list[list[str | None] | None]]:
         for number, row in enumerate(rows, 1):
             values = list(map(_text, row))
-            if any(_is_inexact(row[place]) for place in columns.read):
+            is_exact = not any(_is_inexact(row[place]) for place in read)
+            if not is_exact:
                 why = "a number of more digits than a workbook keeps"
-                workspace.quarantine.add(
-                    number, number, "inexact_number", why, row_as_json(names, values)
-                )
-                yield [None]
-            else:
-                yield [values]
+                content = row_as_json(names, values)
+                workspace.quarantine.add(number, number, "inexact_number", why, content)
+            yield [values if is_exact else None]
 
-    return land_values(workspace, names, columns, pieces())
+    return land_values(raw.table, workspace, names, pieces())
 
 
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
     """The number of each row, and the row as a JSON object with all columns of the sheet."""
     names, rows = _sheet(raw)
-    for number, row in enumerate(rows, 1):
-        yield number, row_as_json(names, list(map(_text, row)))
+    return enumerate((row_as_json(names, list(map(_text, row))) for row in rows), 1)
 
 
 def _sheet(raw: Raw) -> tuple[list[str], Iterator[Sequence[object]]]:
@@ -89,11 +85,7 @@ def _rows(raw: Raw) -> Iterator[Sequence[object]]:
 
 
 def _check_size(path: Path) -> None:
-    """Refuse what takes too much memory when it is unpacked.
-
-    Raises:
-        Refused: if it is no workbook, or too large.
-    """
+    """Refuse what takes too much memory when it is unpacked, or is no workbook."""
     unpacked = 0
     try:
         with zipfile.ZipFile(path) as archive:

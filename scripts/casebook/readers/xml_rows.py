@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import count
-from typing import BinaryIO
 from xml.parsers import expat
 
 from casebook.errors import Refused
@@ -13,7 +11,7 @@ from casebook.readers.archives import open_text, open_utf8
 from casebook.readers.base import MAX_RECORD_BYTES, Raw, Reader, Reading, Workspace, too_long
 from casebook.readers.count import NoText
 from casebook.readers.json_rows import land_again, land_rows
-from casebook.readers.rows import Spool
+from casebook.readers.text import Spool
 
 _CHUNK = 1 << 16
 
@@ -26,22 +24,21 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
             required attribute, or a record is too long.
     """
     spool = Spool(workspace.folder / "records.rows", is_numbered=True)
-    for number, line, content in _records(raw):
+    for number, (line, content) in enumerate(_records(raw), 1):
         spool.add(content, number=(number, line))
-    return land_rows(raw.table, workspace, spool.rows())
+    return land_rows(raw.table, workspace, spool)
 
 
 def texts(raw: Raw) -> Iterator[tuple[int, bytes]]:
     """The number of each record, and its attributes as a JSON object."""
-    for number, _, content in _records(raw):
-        yield number, content
+    return enumerate((content for _, content in _records(raw)), 1)
 
 
-def _records(raw: Raw) -> Iterator[tuple[int, int, bytes]]:
-    """Number, line and attributes of each child of the root element, in bounded memory."""
+def _records(raw: Raw) -> Iterator[tuple[int, bytes]]:
+    """Line and attributes of each child of the root element, in bounded memory."""
     parser = expat.ParserCreate("utf-8" if raw.table.encoding else None)
     found: list[tuple[int, dict[str, str]]] = []
-    depth, number = 0, count(1)
+    depth = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
@@ -58,8 +55,10 @@ def _records(raw: Raw) -> Iterator[tuple[int, int, bytes]]:
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    path, packed, encoding = raw.path, raw.compression, raw.table.encoding
     try:
-        with _open(raw) as file:
+        # Without a declared encoding the text is as it is for the parser to decode.
+        with open_utf8(path, packed, encoding) if encoding else open_text(path, packed) as file:
             fed, piece = 0, b" "
             while piece:
                 piece = file.read(_CHUNK)
@@ -68,17 +67,10 @@ def _records(raw: Raw) -> Iterator[tuple[int, int, bytes]]:
                 if piece and fed - max(parser.CurrentByteIndex, 0) > MAX_RECORD_BYTES:
                     raise Refused(too_long(parser.CurrentLineNumber))
                 for line, attributes in found:
-                    yield next(number), line, json.dumps(attributes, ensure_ascii=False).encode()
+                    yield line, json.dumps(attributes, ensure_ascii=False).encode()
                 found.clear()
     except expat.ExpatError as error:
         raise Refused(f"it is not well-formed XML ({error}); have it delivered again") from error
-
-
-def _open(raw: Raw) -> BinaryIO:
-    """The text: without a declared encoding, as it is for the parser to decode."""
-    if raw.table.encoding is None:
-        return open_text(raw.path, raw.compression)
-    return open_utf8(raw.path, raw.compression, raw.table.encoding)
 
 
 READER = Reader("xml", "XML", read, texts, land_again, NoText)
