@@ -1,5 +1,5 @@
--- What a text is: each cast takes these texts for these values, and what has no value here for none,
--- whatever the engine's own cast takes.
+-- What a text is: each cast takes these texts for these values, and what has no value here for
+-- none, whatever the engine's own cast takes.
 
 {{ config(meta={'rules': ['BLOG-3', 'MOVIES-3']}) }}
 

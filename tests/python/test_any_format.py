@@ -240,6 +240,47 @@ def test_sqlite_lands_what_was_written(shop: Workshop, rows: list[Row]) -> None:
     assert land(shop, name, None, "#orders") == rows
 
 
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda line: line[: len(line) // 2],
+    "bad byte": lambda line: line[:3] + b"\xff" + line[3:],
+    "no colon": lambda line: line.replace(b":", b";", 1),
+    "another value": lambda line: b"17",
+}
+
+
+@RANDOM
+@given(
+    rows=ROWS.filter(bool),
+    damage=st.lists(st.sampled_from([None, *DAMAGE]), min_size=12, max_size=12),
+    packed=PACKED,
+    array=st.booleans(),
+)
+def test_damaged_json_loses_nothing_else(
+    shop: Workshop, rows: list[Row], damage: list[str | None], packed: str, array: bool
+) -> None:
+    """Arrays are damaged in ways that leave their own brackets and quotes whole."""
+    texts, whole = [], []
+    for number, (value, how) in enumerate(zip(objects(rows, False), damage, strict=False), 1):
+        line = json.dumps(value, ensure_ascii=False).encode()
+        how = "no colon" if array and how == "cut" else how
+        texts.append(DAMAGE[how](line) if how else line)
+        whole += [] if how else [(number, *rows[number - 1])]
+    content = b"[" + b",\n".join(texts) + b"]" if array else b"\n".join(texts)
+    name = f"{next(NUMBERS)}.json{'' if array else 'l'}{packed}"
+    (shop.folder / name).write_bytes(pack(content, packed))
+    shop.load()
+    entry = shop.entry(name)
+    assert entry.refusal is None, entry.refusal
+    assert sorted(shop.landed(name)) == whole
+    assert entry.records == len(texts)
+    assert [(row[0], row[4]) for row in shop.quarantine(name)] == [
+        (number, line)
+        for number, (line, how) in enumerate(zip(texts, damage, strict=False), 1)
+        if how
+    ]
+    (shop.folder / name).unlink()
+
+
 @pytest.mark.parametrize("before", ["", "x", "xx"])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
 def test_a_bad_line_whose_excerpt_ends_within_a_character_is_quarantined(

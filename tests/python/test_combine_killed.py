@@ -24,7 +24,7 @@ from casebook.combine.run import combine
 print("ready", flush=True)
 combine(Path(sys.argv[1]), Path(sys.argv[2]), skip_bad=True, workers=2)
 """
-KILLS = 8
+KILLS = 12
 
 
 @pytest.fixture

@@ -24,5 +24,6 @@ from weekly_votes
 cross join totals
 where
     abs(totals.total_vote_count - weekly_votes.vote_count * totals.week_count) * 1000000
-    > {{ (number_var('outlier_deviation', 0, whole=false) * 1000000) | round | int }} * totals.total_vote_count
+    > totals.total_vote_count
+    * {{ (number_var('outlier_deviation', 0, whole=false) * 1000000) | round | int }}
 order by weekly_votes.year, weekly_votes.week_number
