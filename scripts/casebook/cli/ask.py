@@ -23,12 +23,13 @@ def outliers(raw: Raw = None, lake: Lake = None, warehouse: Warehouse = None) ->
     from casebook.build.publish import build as build_warehouse
 
     settings = find_settings(raw, lake, warehouse, published=True)
+    fix = "run `casebook build --select +votes` first: it ingests the votes"
+    if not settings.warehouse.exists():
+        raise CasebookError("there is no warehouse yet", file=settings.warehouse, fix=fix)
     with open_warehouse(settings.warehouse) as connection:
         if not has_table(connection, "blog_analysis", "votes"):
             raise CasebookError(
-                "there is no table blog_analysis.votes",
-                file=settings.warehouse,
-                fix="run `casebook build --select +votes` first: it ingests the votes",
+                "there is no table blog_analysis.votes", file=settings.warehouse, fix=fix
             )
     result = build_warehouse(
         settings, "run", ["--select", "weekly_votes", "outlier_weeks"], force=True
