@@ -87,10 +87,7 @@ def slowest(server: Server, seconds: float, path: str = "/health", **sent: objec
 
 
 def bound(server: Server, path: str = "/health", **sent: object) -> float:
-    """A second; on a machine that is busy with other things, ten times what it takes unattacked.
-
-    What else runs may begin after this is measured, so an attack has three times to stay below it.
-    """
+    """A second; on a machine that is busy with other things, ten times what it takes unattacked."""
     return max(1.0, 10 * slowest(server, 2, path, **sent))
 
 
@@ -100,7 +97,7 @@ def test_two_thousand_half_sent_requests_keep_nobody_out(large):
     with serving(large, before=("bash", "-c", limits, "-")) as server, file_handles(4_096):
         most = bound(server)
         waiting = [send(server, GENTLE) for _ in range(2_000)]
-        assert any(slowest(server, 4) < most for _ in range(3))
+        assert slowest(server, 4) < most
         # Nothing is logged for each of them.
         assert len(server.errors) < 10
         for one in waiting:
@@ -144,7 +141,7 @@ def test_a_small_answer_does_not_wait_for_large_ones(server):
         asking = [pool.submit(keep_asking, number) for number in range(32)]
         try:
             time.sleep(1)
-            assert any(slowest(server, 6, "/ctr", params=small) < most for _ in range(3))
+            assert slowest(server, 6, "/ctr", params=small) < most
         finally:
             stop.set()
         for one in asking:
@@ -154,12 +151,10 @@ def test_a_small_answer_does_not_wait_for_large_ones(server):
 @on_linux
 def test_clients_that_never_read_hold_no_memory_and_are_cut_off(server):
     small = question(datetime(2022, 3, 1), datetime(2022, 3, 1, 1))
-    # What one such answer takes is not theirs, whichever test comes first.
-    httpx.get(f"{server.url}/ctr", params=LARGE, timeout=60)
-    before, most = server.memory("VmHWM"), bound(server, "/ctr", params=small)
+    before, most = server.memory("VmRSS"), bound(server, "/ctr", params=small)
     head = f"GET /ctr?{httpx.QueryParams(LARGE)} HTTP/1.1\r\nHost: localhost\r\n\r\n"
     idle = [send(server, head) for _ in range(150)]
-    assert any(slowest(server, 5, "/ctr", params=small) < most for _ in range(3))
+    assert slowest(server, 5, "/ctr", params=small) < most
     assert server.memory("VmHWM") - before < 350_000_000
     # No address has all slow turns, so another one gets its long answer.
     other = {"x-forwarded-for": "198.51.100.7"}
