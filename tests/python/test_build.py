@@ -58,7 +58,7 @@ def test_the_next_good_build_is_published_and_leaves_nothing_behind(bench: Workb
 def test_a_reader_and_a_build_do_not_disturb_each_other(built: Workbench) -> None:
     with duckdb.connect(str(built.warehouse), read_only=True) as reader:
         built.write("b.jsonl", [vote(3)])
-        built.casebook("build", *UNTESTED)
+        built.casebook("build")
         assert reader.execute("select count(*) from blog_analysis.votes").fetchall() == [(2,)]
     assert built.query("select count(*) from blog_analysis.votes") == [(3,)]
 
@@ -77,7 +77,7 @@ def test_a_second_build_of_the_same_warehouse_says_that_one_is_running(bench: Wo
 def test_a_refused_file_does_not_keep_the_others_from_being_published(bench: Workbench) -> None:
     bench.write("good.jsonl", [vote(1)])
     bench.write("bad.jsonl.gz", b"\x1f\x8b\x08 and no more")
-    published = bench.casebook("build", *UNTESTED, status=3)
+    published = bench.casebook("build", status=3)
     assert "refused" in published.stderr
     assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
     ((state, landed_file, refusal),) = bench.query(
@@ -184,7 +184,7 @@ def test_what_a_model_depends_on_changes_and_it_is_refreshed_in_full(
 def test_a_build_over_another_lake_is_a_full_refresh(built: Workbench) -> None:
     built.raw, built.lake = built.root / "raw2", built.root / "lake2"
     built.write("a.jsonl", [vote(5)])
-    shown = built.casebook("build", *UNTESTED).stderr
+    shown = built.casebook("build").stderr
     assert f"full refresh of votes: it was built over another lake, {built.root / 'lake'}" in shown
     assert built.query("select vote_id from blog_analysis.votes") == [(5,)]
 
@@ -196,7 +196,7 @@ def test_a_build_reads_what_was_pinned_and_leaves_the_rest_to_the_next(built: Wo
     built.casebook("outliers")
     assert built.query("select count(*) from raw_blog.votes") == [(2,)]
     assert built.query("select count(*) from blog_analysis.votes") == [(2,)]
-    built.casebook("build", *UNTESTED)
+    built.casebook("build")
     assert built.query("select count(*) from raw_blog.votes") == [(3,)]
 
 

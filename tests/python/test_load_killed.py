@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -131,6 +132,30 @@ def test_four_loaders_at_once_do_the_work_once(tmp_path: Path) -> None:
     assert content(shop, names) == content(whole, names)
     assert set(shop.files_in_lake()) == committed(shop)
     assert all(not entry.replaced_files for entry in shop.lake.entries())
+
+
+def test_a_full_disk_leaves_nothing_committed(shop: Workshop) -> None:
+    shop.write("a.jsonl", lines({"Id": 1}))
+    shop.write("b.jsonl", lines(*({"Id": str(hash(str(n)))} for n in range(200_000))))
+    limit = 1 << 20
+
+    def limited() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    failed = subprocess.run(
+        [sys.executable, "-c", LOADER, str(shop.root)],
+        preexec_fn=limited,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == 1
+    assert "CasebookError" in failed.stderr and "the lake cannot be written" in failed.stderr
+    assert [entry.source_file for entry in shop.lake.entries()] == ["shop/orders/a.jsonl"]
+    assert set(shop.files_in_lake()) == committed(shop)
+    assert shop.load().exit_status == 0
+    assert len(shop.landed("b.jsonl")) == 200_000
 
 
 @pytest.mark.parametrize("changes", [2, 99])

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pytest
 from casebook.readers import json_files
-from casebook.readers.count import JsonCounter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import COLUMNS, Workshop, lines
@@ -370,10 +369,7 @@ def test_clean_records_land_the_same_on_both_paths(records: list[dict], ascii: b
     with TemporaryDirectory() as folder:
         shop = Workshop(Path(folder))
         shop.load_one(lines(*text), "fast.jsonl")
-        # A decimal that a double may round is looked at with care.
-        counter = JsonCounter()
-        counter.add(lines(*text))
-        assert shop.went_fast("fast.jsonl") == counter.is_exact
+        assert shop.went_fast("fast.jsonl")
         shop.load_one(b"\xef\xbb\xbf" + lines(*text), "careful.jsonl")
         assert not shop.went_fast("careful.jsonl")
         assert shop.landed("careful.jsonl") == shop.landed("fast.jsonl")

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from test_spark import needs_spark, use_quick_settings
-from workbench import UNTESTED, Workbench, copy_project, vote
+from workbench import Workbench, copy_project, vote
 
 # The ways in which rows are written: each a mart over the same votes.
 MARTS = {
@@ -73,7 +73,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
         mart.with_suffix(".yml").write_text(CONTRACT.format(name=name))
     bench = Workbench(folder, project)
     warehouse = project / "target" / "spark"
-    build = ("build", "--target", "spark", "--select", "+whole", "+added", "+replaced", *UNTESTED)
+    build = ("build", "--target", "spark", "--select", "+whole", "+added", "+replaced")
     with use_quick_settings(folder):
         bench.write("1.jsonl", [vote(1), vote(2)])
         bench.casebook(*build)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 DELIMITERS: tuple[str, ...] = (",", ";", "\t", "|")
 MAX_QUOTE_BYTES = 1 << 20
@@ -23,7 +24,8 @@ _find_nearly_whole = re.compile(
     % b"|".join(
         b"(?<=[1-9][0-9]{%d}[.])(?:9{%d}|0{%d})" % (n - 1, 15 - n, 15 - n) for n in range(1, 14)
     )
-).search
+).finditer
+_digits, _digits_before = re.compile(rb"[0-9]+").match, re.compile(rb"[0-9]+\Z").search
 _TAIL_BYTES = 64
 
 
@@ -34,8 +36,8 @@ class Counter:
         newlines: line feeds.
         returns: carriage returns.
         last_byte: the last byte that is not white space; empty where there is none.
-        is_exact: False where a double may round a decimal in it to another whole number, as far
-            as such were looked for.
+        is_exact: False where a double rounds a decimal in it to another whole number, as far as
+            such were looked for.
     """
 
     is_exact = True
@@ -79,7 +81,7 @@ class Counter:
 
 
 class JsonCounter(Counter):
-    """Also looks for decimals that a double may round to another whole number."""
+    """Also looks for decimals that a double rounds to another whole number."""
 
     _tail = b""
 
@@ -88,8 +90,19 @@ class JsonCounter(Counter):
         super().add(piece)
         if self.is_exact:
             text = self._tail + piece
-            self.is_exact = _find_nearly_whole(text) is None
+            found = (match.start() for match in _find_nearly_whole(text))
+            self.is_exact = not any(_is_rounded(text, at) for at in found)
             self._tail = text[-_TAIL_BYTES:]
+
+
+def _is_rounded(text: bytes, at: int) -> bool:
+    """Whether a double rounds the decimal with its point at a place to another whole number."""
+    before, after = _digits_before(text[max(0, at - 40) : at]), _digits(text, at + 1)
+    if not before or not after or text[after.end() : after.end() + 1] in (b"e", b"E"):
+        return False
+    number = f"{before.group().decode()}.{after.group().decode()}"
+    exact, rounded = Decimal(number), float(number)
+    return rounded != exact and (rounded.is_integer() or int(rounded) != int(exact))
 
 
 @dataclass
