@@ -127,15 +127,19 @@ def test_what_it_has_started_ends_with_it(kitchen) -> None:
     assert not any(map(runs, children))
 
 
-def wait_for_children(pid: int) -> list[int]:
+def children_of(pid: int) -> set[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children")
     if not listed.exists():
         pytest.skip("needs /proc")
+    return set(map(int, listed.read_text().split()))
+
+
+def wait_for_children(pid: int, others: set[int] | None = None) -> set[int]:
     until = time.monotonic() + 30
-    while not (children := listed.read_text().split()) and time.monotonic() < until:
+    while not (children := children_of(pid) - (others or set())) and time.monotonic() < until:
         time.sleep(0.01)
     assert children
-    return list(map(int, children))
+    return children
 
 
 def runs(pid: int) -> bool:
@@ -149,7 +153,10 @@ def test_a_file_whose_reader_dies_fails_and_the_others_do_not(kitchen) -> None:
     kitchen.write("one/a.csv", "a,b\n" + "1,2\n" * 3_000_000)
     for name in ("two", "three"):
         kitchen.write(f"{name}/b.csv", "a,b\n1,2\n")
-    killing = Thread(target=lambda: os.kill(wait_for_children(os.getpid())[0], signal.SIGKILL))
+    others = children_of(os.getpid())  # other tests' servers
+    killing = Thread(
+        target=lambda: os.kill(wait_for_children(os.getpid(), others).pop(), signal.SIGKILL)
+    )
     killing.start()
     report = kitchen.combine(workers=1)
     killing.join()
@@ -166,9 +173,10 @@ def test_an_interrupt_leaves_nothing_running(kitchen) -> None:
     def interrupt(read: int, size: int) -> None:
         raise KeyboardInterrupt
 
+    others = children_of(os.getpid())
     with pytest.raises(KeyboardInterrupt):
         combine(kitchen.raw, kitchen.out, workers=2, progress=interrupt)
-    assert not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    assert children_of(os.getpid()) == others
     assert not (kitchen.out / ".casebook-combine" / "work").exists()
 
 

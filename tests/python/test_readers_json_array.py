@@ -197,6 +197,25 @@ def test_a_large_array_is_read_in_pieces(shop: Workshop) -> None:
     assert shop.quarantine("a.json")[0][:2] == (20_001, broken.count("\n") + 1)
 
 
+@pytest.mark.parametrize("kib", [50, 100, 3_000, 20_000])
+def test_a_long_element_may_hold_lines_that_look_like_the_next(shop: Workshop, kib: int) -> None:
+    long = [{"x": "é" * 20_000}, {"x": 1}] * (kib * 1024 // 120_000 + 1)
+    records = [{"Id": 1, "Note": long}, {"Id": 2}, {"Id": 3, "Note": long[:2]}]
+    text = json.dumps(records, indent=0)
+    entry = shop.load_one(text[:-2] + ",\n5]", "a.json")
+    assert (entry.landed, entry.quarantined) == (3, 1)
+    landed = shop.landed("a.json")
+    assert [row[:2] for row in landed] == [(1, "1"), (2, "2"), (3, "3")]
+    assert [json.loads(row[3]) for row in landed if row[3]] == [long, long[:2]]
+    assert shop.quarantine("a.json")[0][:2] == (4, text.count("\n") + 1)
+
+
+def test_two_broken_elements_do_not_take_what_is_between(shop: Workshop) -> None:
+    elements = ['{"Id": 0, "Note": [', *(f'{{"Id": {n}}}' for n in range(1, 20_000)), "]}"]
+    shop.load_one("[" + ",\n".join(elements) + "]", "a.json")
+    assert [row[1] for row in shop.landed("a.json")] == [str(n) for n in range(1, 20_000)]
+
+
 ODD = [
     # element; Id that lands, or why it does not
     (b'{"Id": "a},{b"}', "a},{b"),

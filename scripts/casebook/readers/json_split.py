@@ -98,8 +98,8 @@ class _Text:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.buffer, self.at, self.ended = b"", 0, False
-        self._line, self._counted = 1, 0
-        self._dropped = self._spent = self._stop = 0
+        self._line, self._counted, self._dropped = 1, 0, 0
+        self._stop = self._spent = self._far = 0
 
     @property
     def line(self) -> int:
@@ -117,8 +117,7 @@ class _Text:
         self._line = self.line
         start_of_line = self.buffer.rfind(b"\n", max(0, self.at - 4096), self.at)
         kept = start_of_line if start_of_line >= 0 else self.at
-        self._dropped += kept
-        self.at -= kept
+        self._dropped, self.at = self._dropped + kept, self.at - kept
         self._counted, self._stop = self.at, 0
         piece = self._file.read(max(BLOCK, min(len(self.buffer) - kept, _LARGEST_BLOCK)))
         self.ended = not piece
@@ -137,8 +136,7 @@ class _Text:
     def sibling(self) -> int:
         """Where the next line begins as far in as the element at `at`, with an object; or -1."""
         before = self.buffer[self.buffer.rfind(b"\n", 0, self.at) + 1 : self.at]
-        start = b"\n" + (b"" if before.strip() else before) + b"{"
-        return self.buffer.find(start, self.at + 1)
+        return self.buffer.find(b"\n%b{" % (b"" if before.strip() else before), self.at + 1)
 
     def element_end(self) -> int:
         """Where an element ends that is held as a whole, or `_BROKEN`."""
@@ -149,20 +147,32 @@ class _Text:
         return found.end() if found else _BROKEN
 
     def look_ahead(self, comma: bytes) -> int:
-        """Where an element ends past the next line that looks like the beginning of another."""
-        # Not for each broken element: what that costs stays in proportion to the text.
-        if self._spent > 4 * (_LOOKED_AT + self._dropped + self.at):
+        """Where an element ends past lines that look like the beginning of another, or `_BROKEN`.
+
+        Far ahead it must be JSON as well, or two that are broken could take what is between. What
+        it costs stays in proportion to the text: not for all that are broken is it done.
+        """
+        passed = _LOOKED_AT + self._dropped + self.at
+        if self._spent > 4 * passed:
             return _BROKEN
-        end = _end_by_brackets(self, self.at + _AHEAD, comma) or _BROKEN
-        self._spent += _AHEAD if end == _BROKEN else 0
-        return end
+        end, ahead = _end_by_brackets(self, self.at + _AHEAD, comma), _AHEAD
+        whole = _ELEMENT if comma else _OBJECT
+        self._spent += _AHEAD if end in (None, _BROKEN) else 0
+        while end is None and ahead < MAX_RECORD_BYTES and self._far <= MAX_RECORD_BYTES + passed:
+            ahead = min(4 * ahead, MAX_RECORD_BYTES)
+            while len(self.buffer) < self.at + ahead and self.more():
+                pass
+            if found := whole.match(self.buffer, self.at, self.at + ahead):
+                return found.end() if _is_json(found.group()) else _BROKEN
+            self._far += ahead
+        return _BROKEN if end is None else end
 
     def take(self, end: int) -> bytes:
         """Go to a place, and return what was passed, without blanks at its end."""
         if end - self.at > MAX_RECORD_BYTES:
             raise Refused(too_long(self.line))
-        start, self.at = self.at, end
-        return self.buffer[start:end].rstrip(_BLANKS)
+        taken, self.at = self.buffer[self.at : end], end
+        return taken.rstrip(_BLANKS)
 
     def rest(self) -> bytes:
         while self.more():
@@ -206,11 +216,11 @@ def _objects(text: _Text) -> Iterator[Element]:
 
 def _odd_element(text: _Text, comma: bytes) -> tuple[bytes, str]:
     """An element that is cut, broken or deeply nested, and why nothing after it can be read."""
-    while (end := _end_by_brackets(text, text.sibling(), comma)) is None:
+    while (end := _end_by_brackets(text, text.sibling(), comma)) is None and text.sibling() < 0:
         if not text.more():
             rest = text.rest()
             return rest, "" if _is_json(rest) else "the array is not closed with ]"
-    if end == _BROKEN:
+    if end is None or end == _BROKEN:
         end = text.look_ahead(comma)
     if end != _BROKEN:
         return text.take(end), ""
@@ -228,15 +238,15 @@ def _is_json(raw: bytes) -> bool:
 
 
 def _end_by_brackets(text: _Text, stop: int, comma: bytes) -> int | None:
-    """Where the element at `at` ends, before `stop` or -1; `_BROKEN`, or None if text lacks."""
+    """Where the element at `at` ends; `_BROKEN`; None if not before `stop`, or the end at -1."""
     buffer = text.buffer
     stop = min(stop, len(buffer)) if stop >= 0 else len(buffer)
     opened: list[bytes] = []
     for found in _TOKEN.finditer(buffer, text.at, stop):
         token = found.group()
         if token == b'"':
-            is_cut = not text.ended and buffer.find(b"\n", found.start()) < 0
-            return None if is_cut else _BROKEN
+            is_cut = buffer.find(b"\n", found.start(), stop + 1) < 0
+            return None if is_cut and not (text.ended and stop == len(buffer)) else _BROKEN
         if token in (b"{", b"["):
             opened.append(token)
         elif token == b"," or token[:1] == b'"':
@@ -248,7 +258,7 @@ def _end_by_brackets(text: _Text, stop: int, comma: bytes) -> int | None:
             return _BROKEN
         elif not opened and not comma:
             return found.end()
-    return _BROKEN if stop < len(buffer) else None
+    return None
 
 
 def _go_to(text: _Text, path: list[str]) -> int:
