@@ -17,6 +17,7 @@ from casebook.combine.delimited import read_delimited
 from casebook.combine.json_records import read_elements, read_json_lines
 from casebook.combine.workers import Converted
 from casebook.errors import Refused
+from casebook.files import check_file, name_below, status_below, why_unreadable
 from casebook.readers.archives import UNREADABLE, open_utf8, refused
 from casebook.readers.choose import find_reader
 from casebook.readers.header import guess_header
@@ -27,12 +28,12 @@ from casebook.readers.json_split import Element
 _LEVEL = 2
 
 
-def convert(path: str, source_file: str, part: str, skip_bad: bool) -> Converted:
+def convert(raw: str, path: str, part: str, skip_bad: bool) -> Converted:
     """Convert one raw file.
 
     Args:
-        path: the file.
-        source_file: its path below the raw folder, with `/`.
+        raw: the raw folder.
+        path: the file, which is in it.
         part: where the stretch goes; bad records go to the same with `.rejected.jsonl` behind it.
         skip_bad: whether bad records are put aside; if not, the first one stops the file.
     """
@@ -40,7 +41,7 @@ def convert(path: str, source_file: str, part: str, skip_bad: bool) -> Converted
     packer = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
     try:
         with Path(part).open("wb") as file, Path(f"{part}.rejected.jsonl").open("wb") as rejects:
-            for piece in _read(Path(path)):
+            for piece in _read(Path(path), Path(raw)):
                 if not isinstance(piece, Element):
                     records, lines = piece
                     done.records += records
@@ -49,7 +50,7 @@ def convert(path: str, source_file: str, part: str, skip_bad: bool) -> Converted
                     file.write(packer.compress(lines))
                 elif skip_bad:
                     done.rejected += 1
-                    rejects.write(_as_line(source_file, piece))
+                    rejects.write(_as_line(name_below(Path(raw), Path(path)), piece))
                 else:
                     done.record = piece.number
                     raise Refused(f"line {piece.first_line}: {piece.code}: {piece.message}")
@@ -61,8 +62,14 @@ def convert(path: str, source_file: str, part: str, skip_bad: bool) -> Converted
     return done
 
 
-def _read(path: Path) -> Iterator[tuple[int, bytes] | Element]:
+def _read(path: Path, raw: Path) -> Iterator[tuple[int, bytes] | Element]:
     """Good records, so many as lines of JSON, and bad ones."""
+    try:
+        refusal = check_file(path, status_below(path, raw))
+    except (OSError, RuntimeError) as error:
+        refusal = why_unreadable(error)
+    if refusal:
+        raise Refused(refusal)
     try:
         reader, compression = find_reader(path)
         with open_utf8(path, compression) as text:

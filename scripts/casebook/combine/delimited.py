@@ -8,27 +8,27 @@ later value of such a column that is no number is written as a string.
 from __future__ import annotations
 
 import csv
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from json.encoder import encode_basestring as quote
 from typing import BinaryIO
-
-import msgspec
 
 from casebook.errors import Refused
 from casebook.readers.base import MAX_RECORD_BYTES
 from casebook.readers.columns import why_bad_bytes
+from casebook.readers.count import is_utf8
 from casebook.readers.header import Header
 from casebook.readers.json_split import Element
 from casebook.readers.split import SMALL_BLOCK, Splitter
 
 FIRST_ROWS, FIRST_BYTES = 1000, 1 << 20
-_NUMBER = r"[ \t]*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[ \t]*"
+_NUMBER = r"[ \t]*+-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+[ \t]*+"
 _is_number = re.compile(_NUMBER).fullmatch
-_numbers = msgspec.json.Decoder(list[float]).decode
-_as_lines = msgspec.json.Encoder().encode_lines
-# Stands for a carriage return, which `csv` does not take outside quotes; no text has it.
-_RETURN = "\ud80d"
+# Stands between values, and for a carriage return, which `csv` does not take; no text has it.
+_MARK = "\ud80d"
+_all_numbers = re.compile(rf"(?:(?:{_NUMBER})?+{_MARK})*+").fullmatch
+_Rows = tuple[list[list[str]], int]
 csv.field_size_limit(MAX_RECORD_BYTES)
 
 
@@ -44,58 +44,42 @@ def read_delimited(text: BinaryIO, header: Header) -> Iterator[tuple[int, bytes]
     """
     names = header.names[:-1] if header.has_extra else header.names
     if twice := [name for name in names if names.count(name) > 1]:
-        shown = json.dumps(twice[0], ensure_ascii=False)
-        raise Refused(f"several columns are called {shown}; give each a name of its own")
-    held, size, are_numbers = list[list[str]](), 0, list[bool]()
-    for piece in _read(text, header, len(names)):
+        raise Refused(f"several columns are called {quote(twice[0])}; give each a name of its own")
+    members = (f"{quote(name)}:".replace("%", "%%") + "%s" for name in names)
+    as_line = f"{{{','.join(members)}}}\n".__mod__
+    pieces = _read(text, header, len(names))
+    first, sample, size, are_numbers = list[_Rows | Element](), list[list[str]](), 0, list[bool]()
+    while len(sample) < FIRST_ROWS and size < FIRST_BYTES and (piece := next(pieces, None)):
+        first.append(piece)
+        if not isinstance(piece, Element):
+            sample, size = sample + piece[0], size + piece[1]
+    for piece in chain(first, pieces):
         if isinstance(piece, Element):
             yield piece
-            continue
-        rows, piece_size = piece
-        held += rows
-        size += piece_size
-        if not are_numbers and len(held) < FIRST_ROWS and size < FIRST_BYTES and piece_size:
-            continue
-        are_numbers = are_numbers or [
-            any(values) and all(map(_is_number, filter(None, values)))
-            for values in zip(*held[:FIRST_ROWS], strict=False)
-        ]
-        columns = map(_typed, are_numbers, zip(*held, strict=False))
-        records = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-        yield len(held), _as_lines(records)
-        held, size = [], 0
+        elif rows := piece[0]:
+            are_numbers = are_numbers or [
+                any(values) and all(map(_is_number, filter(None, values)))
+                for values in zip(*(sample or rows)[:FIRST_ROWS], strict=True)
+            ]
+            columns = map(_spell, zip(*rows, strict=True), are_numbers)
+            yield len(rows), "".join(map(as_line, zip(*columns, strict=True))).encode()
 
 
-def _typed(are_numbers: bool, values: tuple[str, ...]) -> list[object]:
-    """The values of a column: numbers as they are spelled, texts, and None where it is empty."""
-    if not are_numbers:
-        return [value or None for value in values]
-    is_number = bool if _all_numbers(values) else _is_number
-    return [msgspec.Raw(v) if is_number(v) else v or None for v in values]
+def _spell(values: Sequence[str], are_numbers: bool) -> Sequence[str]:
+    """The values of a column in JSON."""
+    if are_numbers and _all_numbers(_MARK.join([*values, ""])):
+        return [value or "null" for value in values]
+    if are_numbers:
+        return [v if _is_number(v) else quote(v) if v else "null" for v in values]
+    return [quote(value) if value else "null" for value in values]
 
 
-def _all_numbers(values: tuple[str, ...]) -> bool:
-    """Whether all values are numbers or empty; quicker than to look at each."""
-    array = ",".join(["0", *filter(None, values)])
-    try:
-        found = _numbers(f"[{array}]")
-    except msgspec.DecodeError:
-        return False
-    has_ends = "\n" in array or "\r" in array
-    return len(found) == len(values) - values.count("") + 1 and not has_ends
-
-
-def _read(
-    text: BinaryIO, header: Header, columns: int
-) -> Iterator[tuple[list[list[str]], int] | Element]:
-    """Rows behind the header, with the bytes that they stand in, which are 0 at the end."""
+def _read(text: BinaryIO, header: Header, columns: int) -> Iterator[_Rows | Element]:
+    """Rows behind the header, with the bytes that they stand in, and bad records."""
     number, line = 0, 1
     for piece in Splitter(header.delimiter, header.line_end).split(text, SMALL_BLOCK):
         rows = _parse(piece.records, header.delimiter)
-        is_good = {*map(len, rows)} == {columns} and not (
-            piece.code or why_bad_bytes("record", piece.raw)
-        )
-        if is_good and number:
+        if number and {*map(len, rows)} == {columns} and not piece.code and is_utf8(piece.raw):
             number += len(rows)
             line += piece.lines or len(rows)
             yield rows, len(piece.raw)
@@ -118,14 +102,12 @@ def _read(
                 number += 1
             line += piece.lines or 1
         yield good, len(piece.raw)
-    yield [], 0
 
 
 def _parse(lines: list[bytes], delimiter: str) -> list[list[str]]:
     """The fields of records; none of a blank line."""
-    texts = [line.decode("utf-8", "surrogateescape") for line in lines]
-    if not any("\r" in text for text in texts):
-        return list(csv.reader(texts, delimiter=delimiter))
-    texts = [text.replace("\r", _RETURN) for text in texts]
-    rows = csv.reader(texts, delimiter=delimiter)
-    return [[field.replace(_RETURN, "\r") for field in row] for row in rows]
+    texts = [line.decode("utf-8", "surrogateescape").replace("\r", _MARK) for line in lines]
+    rows = list(csv.reader(texts, delimiter=delimiter))
+    if not any(_MARK in text for text in texts):
+        return rows
+    return [[field.replace(_MARK, "\r") for field in row] for row in rows]

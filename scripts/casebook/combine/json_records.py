@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from itertools import islice
 from typing import BinaryIO
@@ -17,6 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from casebook.readers.columns import why_bad_bytes
+from casebook.readers.count import is_utf8
 from casebook.readers.json_split import Element, elements
 from casebook.readers.split import SMALL_BLOCK, Splitter
 
@@ -24,8 +25,7 @@ _BATCH = 500
 _LENIENT = re.compile(
     rb'("(?:[^"\\]|\\.)*+")|,(?=\s*[\]}])|(-?\b(?:nan|inf(?:inity)?)\b)', re.IGNORECASE
 )
-# Cuts an array into the texts of its values, each without white space around it.
-_values = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_check = msgspec.json.Decoder(msgspec.Raw).decode
 # As deep as records may be nested.
 sys.setrecursionlimit(20_000)
 
@@ -37,67 +37,57 @@ def read_json_lines(text: BinaryIO) -> Iterator[tuple[int, bytes] | Element]:
     start = text.peek(1)
     line_end = "\r" if b"\r" in start and b"\n" not in start else "\n"
     for piece in Splitter(None, line_end).split(text, SMALL_BLOCK):
-        lines = piece.raw.split(b"\n")[:-1]
-        texts = list(filter(None, map(bytes.strip, lines)))
-        places = ((line + place, raw) for place, raw in enumerate(lines) if raw.strip())
-        yield from _read(texts, (Element(n, *one) for n, one in enumerate(places, number)))
-        number += len(texts)
-        line += len(lines)
+        lines = enumerate(piece.raw.split(b"\n")[:-1], line)
+        found = [(first_line, raw) for first_line, raw in lines if raw.strip()]
+        yield from _read([Element(n, *one) for n, one in enumerate(found, number)])
+        number += len(found)
+        line += piece.raw.count(b"\n")
 
 
 def read_elements(text: BinaryIO) -> Iterator[tuple[int, bytes] | Element]:
     """The elements of a file's array, or its objects one after the other."""
     found = elements(text)
     while batch := list(islice(found, _BATCH)):
-        yield from _read([b"" if one.code else one.raw for one in batch], batch)
+        yield from _read(batch)
 
 
-def _read(texts: list[bytes], each: Iterable[Element]) -> Iterator[tuple[int, bytes] | Element]:
-    """Records in one go where all texts are strict JSON; else each by itself."""
-    if _are_strict(texts):
-        yield len(texts), _on_lines(texts)
-    else:
-        yield from map(_read_one, each)
+def _read(batch: Sequence[Element]) -> Iterator[tuple[int, bytes] | Element]:
+    """Records in one go where all can be lines as they stand; else each by itself."""
+    lines = _as_lines([b"" if record.code else record.raw.strip() for record in batch])
+    yield from map(_read_one, batch) if lines is None else [(len(batch), lines)]
 
 
 def _read_one(record: Element) -> tuple[int, bytes] | Element:
-    _, _, raw, code, message = record
-    text = raw.strip()
-    if not code and (message := why_bad_bytes("record", raw)):
-        code = "bad_bytes"
+    if record.code:
+        return record
+    if message := why_bad_bytes("record", record.raw):
+        return record._replace(code="bad_bytes", message=message)
+    text = record.raw.strip()
     try:
-        if not code and not _are_strict([text]):
-            text = msgspec.json.format(_LENIENT.sub(_made_strict, text), indent=-1)
+        line = _as_lines([text])
+        if line is None:
+            line = msgspec.json.format(_LENIENT.sub(_made_strict, text), indent=-1) + b"\n"
     except (msgspec.DecodeError, RecursionError) as error:
         is_deep = isinstance(error, RecursionError)
-        code, message = "not_json", "it is nested too deep" if is_deep else str(error)
-    if not code and not text.startswith(b"{"):
-        code, message = "not_an_object", "it is JSON, but not an object"
-    return record._replace(code=code, message=message) if code else (1, _on_lines([text]))
+        message = "it is nested too deep" if is_deep else str(error)
+        return record._replace(code="not_json", message=message)
+    if not line.startswith(b"{"):
+        return record._replace(code="not_an_object", message="it is JSON, but not an object")
+    return 1, line
 
 
-def _are_strict(texts: list[bytes]) -> bool:
-    """Whether all texts are objects of strict JSON, found in one go."""
-    array = b"[%b]" % b",".join(texts)
+def _as_lines(texts: Sequence[bytes]) -> bytes | None:
+    """Texts as lines; None unless each is an object of strict JSON, on one line."""
     try:
-        values = _values(array)
+        list(map(_check, texts))
     except (msgspec.DecodeError, RecursionError):
-        return False
-    if why_bad_bytes("record", array):
-        return False
-    # Each text is one value if none begins or ends elsewhere. No JSON begins with more than `{`.
-    return [*map(len, values)] == [*map(len, texts)] and min(texts, default=b"{") >= b"{"
+        return None
+    lines = b"\n".join([*texts, b""])
+    is_each_a_line = lines.count(b"\n") == len(texts) and b"\r" not in lines
+    # No JSON begins with more than `{`.
+    are_objects = min(texts, default=b"{") >= b"{"
+    return lines if is_each_a_line and are_objects and is_utf8(lines) else None
 
 
 def _made_strict(found: re.Match[bytes]) -> bytes:
     return found[1] or (b'"%b"' % found[2] if found[2] else b"")
-
-
-def _on_lines(texts: list[bytes]) -> bytes:
-    """Texts of strict JSON as lines."""
-    lines = b"\n".join([*texts, b""])
-    if lines.count(b"\n") == len(texts) and b"\r" not in lines:
-        return lines
-    has_ends = re.compile(rb"[\r\n]").search
-    one_line = (msgspec.json.format(t, indent=-1) if has_ends(t) else t for t in texts)
-    return b"\n".join([*one_line, b""])

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate, count, islice
 from pathlib import Path
 
 from casebook.combine import outputs
-from casebook.combine.workers import Converted, Workers
+from casebook.combine.workers import Converted, converting
 from casebook.errors import CasebookError
-from casebook.files import check_file, name_below, status_below, why_unreadable
+from casebook.files import name_below
 
 # As many as memory allows: each holds about 25 MB.
 WORKERS = 2
@@ -83,67 +80,32 @@ def combine(
         raise CasebookError("the outputs would lie among the raw files", file=out, fix=fix)
     report = CombineReport()
     found = _find_files(raw, report.left_alone)
-    with outputs.hold(out, raw) as work:
-        paths = [path for files in found.values() for path in files]
-        with closing(_convert_all(paths, raw, work, skip_bad, progress, workers)) as converted:
-            for name, files in found.items():
-                try:
-                    done = list(islice(converted, len(files)))
-                    report.combined.append(_publish(out, name, done, work))
-                except CasebookError as error:
-                    report.failures.append(error)
+    sizes = {path: path.lstat().st_size for files in found.values() for path in files}
+    if workers is None:
+        workers = WORKERS if sum(sizes.values()) >= SMALL else 0
+    read = 0
+    with outputs.hold(out, raw) as work, converting(workers) as convert:
+        futures = {
+            path: convert(str(raw), str(path), str(work / str(number)), skip_bad)
+            for number, path in enumerate(sizes)
+        }
+        for name, files in found.items():
+            done = list[Converted]()
+            for path in files:
+                if done and done[-1].failure:
+                    futures[path].cancel()
+                else:
+                    done.append(futures[path].result())
+                read += sizes[path]
+                if progress:
+                    progress(read, sum(sizes.values()))
+            try:
+                report.combined.append(_publish(out, name, done, work))
+            except CasebookError as error:
+                report.failures.append(error)
         removed = outputs.remove_others(out, {done.subfolder for done in report.combined})
         report.removed = [path.name for name, path in removed if name not in found]
     return report
-
-
-def _convert_all(
-    paths: Sequence[Path],
-    raw: Path,
-    work: Path,
-    skip_bad: bool,
-    progress: Progress | None,
-    workers: int | None,
-) -> Generator[Converted]:
-    """Have files converted, in order; those behind one that failed in its subfolder are not."""
-    sizes = [path.lstat().st_size for path in paths]
-    if workers is None:
-        workers = WORKERS if sum(sizes) >= SMALL else 0
-    failed, processes = set[str](), Workers(workers)
-
-    def run(number: int, path: Path) -> Converted:
-        subfolder, part = path.relative_to(raw).parts[0], str(work / str(number))
-        if subfolder in failed:
-            return Converted(str(path), part)
-        if refusal := _refusal(path, raw):
-            done = Converted(str(path), part, failure=refusal)
-        elif workers:
-            done = processes.convert(str(path), name_below(raw, path), part, skip_bad)
-        else:
-            from casebook.combine.convert import convert
-
-            done = convert(str(path), name_below(raw, path), part, skip_bad)
-        if done.failure:
-            failed.add(subfolder)
-        return done
-
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        try:
-            for read, done in zip(accumulate(sizes), pool.map(run, count(), paths), strict=True):
-                if progress:
-                    progress(read, sum(sizes))
-                yield done
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            processes.end()
-
-
-def _refusal(path: Path, raw: Path) -> str | None:
-    """The reason to refuse a file whatever is in it, or None."""
-    try:
-        return check_file(path, status_below(path, raw))
-    except (OSError, RuntimeError) as error:
-        return why_unreadable(error)
 
 
 def _publish(out: Path, subfolder: str, files: list[Converted], work: Path) -> Combined:
@@ -152,12 +114,11 @@ def _publish(out: Path, subfolder: str, files: list[Converted], work: Path) -> C
     Raises:
         CasebookError: if one of its files could not be converted, or they cannot be written.
     """
-    for file in files:
-        if file.failure:
-            fix = "correct it, or take it out of the folder"
-            if file.record is not None:
-                fix = "correct the record, or put such records aside with --skip-bad"
-            raise CasebookError(file.failure, file=file.path, record=file.record, fix=fix)
+    if files and (reason := files[-1].failure):
+        fix = "correct it, or take it out of the folder"
+        if files[-1].record is not None:
+            fix = "correct the record, or put such records aside with --skip-bad"
+        raise CasebookError(reason, file=files[-1].path, record=files[-1].record, fix=fix)
     try:
         size = outputs.publish(out, subfolder, files, work)
     except OSError as error:

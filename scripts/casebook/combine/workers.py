@@ -10,9 +10,13 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
-from queue import SimpleQueue
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from subprocess import PIPE
+from threading import local
 
 # With the paths of this process: a file of that name in the current folder is not ours.
 _SERVE = (
@@ -37,44 +41,39 @@ class Converted:
     record: int | None = None
 
 
-class Workers:
-    """Some processes, for as many threads to have files converted."""
+@contextmanager
+def converting(processes: int) -> Iterator[Callable[..., Future[Converted]]]:
+    """`casebook.combine.convert.convert`, as called in so many processes, or in this one for 0.
 
-    def __init__(self, count: int) -> None:
-        self._all, self._ended = list[subprocess.Popen[str]](), False
-        self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
-        for _ in range(count):
-            self._start()
+    What they are doing at the end is given up.
+    """
+    started, here = list[subprocess.Popen[str]](), local()
 
-    def _start(self) -> None:
-        command = [sys.executable, "-c", _SERVE, *sys.path]
-        self._all.append(subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True))
-        self._idle.put(self._all[-1])
+    def convert(raw: str, path: str, part: str, skip_bad: bool) -> Converted:
+        if not processes:
+            from casebook.combine import convert
 
-    def convert(self, path: str, source_file: str, part: str, skip_bad: bool) -> Converted:
-        """Convert a file; see `casebook.combine.convert.convert`."""
-        worker = self._idle.get()
-        assert worker.stdin is not None and worker.stdout is not None
-        try:
-            task = path, source_file, part, skip_bad
-            print(json.dumps(task), file=worker.stdin, flush=True)
-            answer = worker.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if answer:
-            self._idle.put(worker)
+            return convert.convert(raw, path, part, skip_bad)
+        if not hasattr(here, "process"):
+            command = [sys.executable, "-c", _SERVE, *sys.path]
+            here.process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True)
+            started.append(here.process)
+        with suppress(BrokenPipeError):
+            print(json.dumps((raw, path, part, skip_bad)), file=here.process.stdin, flush=True)
+        if answer := here.process.stdout.readline():
             return Converted(**json.loads(answer))
-        if not self._ended:
-            self._start()
-        reason = f"the process that read it has ended, status {worker.wait()}"
+        reason = f"the process that read it has ended, status {here.process.wait()}"
+        del here.process
         return Converted(path, part, failure=reason)
 
-    def end(self) -> None:
-        """End all of them, whatever they are doing."""
-        self._ended = True
-        for worker in self._all:
-            worker.kill()
-            worker.communicate()
+    pool = ThreadPoolExecutor(max(1, processes))
+    try:
+        yield partial(pool.submit, convert)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
 def serve() -> None:
@@ -89,4 +88,4 @@ def serve() -> None:
     # Ctrl-C reaches it too; whoever started it ends it then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in sys.stdin:
-        print(json.dumps(asdict(convert(*json.loads(line)))), flush=True)
+        print(json.dumps(vars(convert(*json.loads(line)))), flush=True)
