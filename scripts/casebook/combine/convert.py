@@ -7,16 +7,17 @@ a gzip header and a trailer, are one gzip stream, which every program reads to i
 from __future__ import annotations
 
 import base64
+import gc
 import json
-from collections.abc import Iterator
+import signal
+import sys
 from pathlib import Path
 
 from isal import isal_zlib
 
-from casebook.combine.delimited import read_delimited
-from casebook.combine.json_records import read_elements, read_json_lines
+from casebook.combine.records import Pieces, read_delimited, read_elements, read_json_lines
 from casebook.combine.workers import Converted
-from casebook.errors import Refused
+from casebook.errors import CasebookError, Refused
 from casebook.files import check_file, name_below, status_below, why_unreadable
 from casebook.readers.archives import UNREADABLE, open_utf8, refused
 from casebook.readers.choose import find_reader
@@ -35,9 +36,13 @@ def convert(raw: str, path: str, part: str, skip_bad: bool) -> Converted:
         raw: the raw folder.
         path: the file, which is in it.
         part: where the stretch goes; bad records go to the same with `.rejected.jsonl` behind it.
-        skip_bad: whether bad records are put aside; if not, the first one stops the file.
+        skip_bad: whether bad records are put aside.
+
+    Raises:
+        CasebookError: if the file cannot be read, or its stretch not be written; without
+            `skip_bad`, also at the first bad record.
     """
-    done = Converted(path, part)
+    done = Converted(part)
     packer = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
     try:
         with Path(part).open("wb") as file, Path(f"{part}.rejected.jsonl").open("wb") as rejects:
@@ -52,17 +57,20 @@ def convert(raw: str, path: str, part: str, skip_bad: bool) -> Converted:
                     done.rejected += 1
                     rejects.write(_as_line(name_below(Path(raw), Path(path)), piece))
                 else:
-                    done.record = piece.number
-                    raise Refused(f"line {piece.first_line}: {piece.code}: {piece.message}")
+                    fix = "correct the record, or put such records aside with --skip-bad"
+                    reason = f"line {piece.first_line}: {piece.code}: {piece.message}"
+                    raise CasebookError(reason, file=path, record=piece.number, fix=fix)
             file.write(packer.flush(isal_zlib.Z_SYNC_FLUSH))
     except Refused as error:
-        done.failure = str(error)
+        fix = "correct it, or take it out of the folder"
+        raise CasebookError(str(error), file=path, fix=fix) from error
     except OSError as error:
-        done.failure = f"what was read of it cannot be written: {error.strerror}"
+        reason = f"what was read of it cannot be written: {error.strerror}"
+        raise CasebookError(reason, file=path, fix="make room") from error
     return done
 
 
-def _read(path: Path, raw: Path) -> Iterator[tuple[int, bytes] | Element]:
+def _read(path: Path, raw: Path) -> Pieces:
     """Good records, so many as lines of JSON, and bad ones."""
     try:
         refusal = check_file(path, status_below(path, raw))
@@ -99,3 +107,24 @@ def _as_line(source_file: str, bad: Element) -> bytes:
         "raw_bytes": None if text.encode() == raw else base64.b64encode(raw).decode("ascii"),
     }
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+
+
+def _serve() -> None:
+    """Convert the files that stdin names, one a line; answer each by a line to stdout.
+
+    It ends when stdin does, so that it does not outlive the process that has started it.
+    """
+    # It keeps no circles of objects, and looking for them takes a third of its time.
+    gc.disable()
+    # Ctrl-C reaches it too; whoever started it ends it then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in sys.stdin:
+        try:
+            answer = vars(convert(*json.loads(line)))
+        except CasebookError as error:
+            answer = vars(error)
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

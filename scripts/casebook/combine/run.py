@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate, count
 from pathlib import Path
 
 from casebook.combine import outputs
-from casebook.combine.workers import Converted, converting
+from casebook.combine.outputs import Combined
+from casebook.combine.workers import converting
 from casebook.errors import CasebookError
 from casebook.files import name_below
 
@@ -16,18 +18,6 @@ from casebook.files import name_below
 WORKERS = 2
 # Starting workers takes longer than reading so few bytes.
 SMALL = 8 << 20
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Combined:
-    """An output: its subfolder, files, records, rejected records, and its size in bytes."""
-
-    subfolder: str
-    files: int
-    records: int
-    rejected: int
-    size_bytes: int
 
 
 @dataclass
@@ -57,7 +47,7 @@ def combine(
     out: Path,
     *,
     skip_bad: bool = False,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] = lambda read, total: None,
     workers: int | None = None,
 ) -> CombineReport:
     """Write one `<subfolder>.json.gz` for every subfolder of a raw folder.
@@ -80,79 +70,54 @@ def combine(
         raise CasebookError("the outputs would lie among the raw files", file=out, fix=fix)
     report = CombineReport()
     found = _find_files(raw, report.left_alone)
-    sizes = {path: path.lstat().st_size for files in found.values() for path in files}
+    paths = [path for files in found.values() for path in files]
+    read = dict(zip(paths, accumulate(path.lstat().st_size for path in paths), strict=True))
+    total = max(read.values(), default=0)
     if workers is None:
-        workers = WORKERS if sum(sizes.values()) >= SMALL else 0
-    read = 0
+        workers = WORKERS if total >= SMALL else 0
     with outputs.hold(out, raw) as work, converting(workers) as convert:
-        futures = {
-            path: convert(str(raw), str(path), str(work / str(number)), skip_bad)
-            for number, path in enumerate(sizes)
-        }
+        parts = map(str, map(work.joinpath, map(str, count())))
+        converted = {path: convert(str(raw), str(path), next(parts), skip_bad) for path in paths}
         for name, files in found.items():
-            done = list[Converted]()
-            for path in files:
-                if done and done[-1].failure:
-                    futures[path].cancel()
-                else:
-                    done.append(futures[path].result())
-                read += sizes[path]
-                if progress:
-                    progress(read, sum(sizes.values()))
+            done = []
             try:
-                report.combined.append(_publish(out, name, done, work))
+                for path in files:
+                    done.append(converted[path].result())
+                    progress(read[path], total)
+                report.combined.append(outputs.publish(out, name, done, work))
             except CasebookError as error:
                 report.failures.append(error)
+                for path in files:
+                    converted[path].cancel()
         removed = outputs.remove_others(out, {done.subfolder for done in report.combined})
         report.removed = [path.name for name, path in removed if name not in found]
     return report
 
 
-def _publish(out: Path, subfolder: str, files: list[Converted], work: Path) -> Combined:
-    """Write the outputs of a subfolder.
-
-    Raises:
-        CasebookError: if one of its files could not be converted, or they cannot be written.
-    """
-    if files and (reason := files[-1].failure):
-        fix = "correct it, or take it out of the folder"
-        if files[-1].record is not None:
-            fix = "correct the record, or put such records aside with --skip-bad"
-        raise CasebookError(reason, file=files[-1].path, record=files[-1].record, fix=fix)
-    try:
-        size = outputs.publish(out, subfolder, files, work)
-    except OSError as error:
-        reason, fix = f"its output cannot be written: {error.strerror}", "rename it, or make room"
-        raise CasebookError(reason, file=subfolder, fix=fix) from error
-    records, rejected = sum(file.records for file in files), sum(file.rejected for file in files)
-    return Combined(subfolder, len(files), records, rejected, size)
-
-
 def _find_files(raw: Path, left_alone: list[str]) -> dict[str, list[Path]]:
     """The files of each subfolder and of all folders in it, in byte order."""
 
-    def look(path: Path) -> Iterator[Path]:
-        if not path.is_dir() or path.is_symlink():
-            yield path
-            return
-        for child in path.iterdir():
-            if child.name.startswith("."):
-                left_alone.append(name_below(raw, child))
-            else:
-                yield from look(child)
-
-    found: dict[str, list[Path]] = {}
-    try:
-        for path in sorted(raw.iterdir(), key=os.fsencode):
-            if path.name.startswith(".") or not path.is_dir():
+    def look(folder: Path) -> Iterator[Path]:
+        for path in folder.iterdir():
+            if path.name.startswith(".") or (folder == raw and not path.is_dir()):
                 left_alone.append(name_below(raw, path))
+            elif path.is_dir() and not path.is_symlink():
+                yield from look(path)
             else:
-                found[path.name] = sorted(look(path), key=os.fsencode)
+                yield path
+
+    try:
+        files = sorted(look(raw), key=os.fsencode)
+        folders = sorted((path.name for path in raw.iterdir() if path.is_dir()), key=os.fsencode)
     except OSError as error:
         reason, fix = f"the folder cannot be listed: {error.strerror}", "name one that can be read"
         raise CasebookError(reason, file=error.filename, fix=fix) from error
-    if not found:
-        fix = "put files into RAW_DIR/<subfolder>/"
-        raise CasebookError("it has no subfolders", file=raw, fix=fix)
     left_alone.sort()
+    found = {name: list[Path]() for name in folders if not name.startswith(".")}
+    for path in files:
+        found[path.relative_to(raw).parts[0]].append(path)
+    if not found:
+        raise CasebookError(
+            "it has no subfolders", file=raw, fix="put files into RAW_DIR/<subfolder>/"
+        )
     return found
