@@ -6,19 +6,19 @@ a gzip header and a trailer, are one gzip stream, which every program reads to i
 
 from __future__ import annotations
 
-import base64
 import gc
 import json
 import signal
 import sys
 from pathlib import Path
 
+import msgspec
 from isal import isal_zlib
 
+from casebook.combine.outputs import Converted
 from casebook.combine.records import Pieces, read_delimited, read_elements, read_json_lines
-from casebook.combine.workers import Converted
 from casebook.errors import CasebookError, Refused
-from casebook.files import check_file, name_below, status_below, why_unreadable
+from casebook.files import check_file, name_below, status_below
 from casebook.readers.archives import UNREADABLE, open_utf8, refused
 from casebook.readers.choose import find_reader
 from casebook.readers.header import guess_header
@@ -73,12 +73,8 @@ def convert(raw: str, path: str, part: str, skip_bad: bool) -> Converted:
 def _read(path: Path, raw: Path) -> Pieces:
     """Good records, so many as lines of JSON, and bad ones."""
     try:
-        refusal = check_file(path, status_below(path, raw))
-    except (OSError, RuntimeError) as error:
-        refusal = why_unreadable(error)
-    if refusal:
-        raise Refused(refusal)
-    try:
+        if refusal := check_file(path, status_below(path, raw)):
+            raise Refused(refusal)
         reader, compression = find_reader(path)
         with open_utf8(path, compression) as text:
             if reader.format in ("json_array", "json_objects"):
@@ -89,7 +85,7 @@ def _read(path: Path, raw: Path) -> Pieces:
                 raise Refused(f"neither delimited text nor JSON, but {reader.format}")
             elif header := guess_header(path, compression):
                 yield from read_delimited(text, header)
-    except UNREADABLE as error:
+    except (*UNREADABLE, RuntimeError) as error:
         raise refused(error) from error
 
 
@@ -103,10 +99,10 @@ def _as_line(source_file: str, bad: Element) -> bytes:
         "reason_code": bad.code,
         "message": bad.message,
         "raw_text": text,
-        # Where the text does not show all of it.
-        "raw_bytes": None if text.encode() == raw else base64.b64encode(raw).decode("ascii"),
+        # As base64, where the text does not show all of it.
+        "raw_bytes": None if text.encode() == raw else raw,
     }
-    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    return msgspec.json.encode(content) + b"\n"
 
 
 def _serve() -> None:

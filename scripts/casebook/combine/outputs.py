@@ -18,7 +18,6 @@ from pathlib import Path
 
 from isal import isal_zlib
 
-from casebook.combine.workers import Converted
 from casebook.errors import CasebookError
 
 _ENDINGS = (".json.gz", ".rejected.jsonl")
@@ -26,8 +25,18 @@ _ENDINGS = (".json.gz", ".rejected.jsonl")
 # better, but DuckDB reads no file with one.
 _HEADER = b"\x1f\x8b\x08\x08\0\0\0\0\0\xffcasebook combine\0"
 _LAST_BLOCK = b"\x03\0"
-# With which a line of rejects begins.
-_REJECT_START = b'{"source_file": '
+_REJECT_START = b'{"source_file":'
+
+
+@dataclass
+class Converted:
+    """What became of a file: where its records are, how many, their text's size and CRC-32."""
+
+    part: str
+    records: int = 0
+    rejected: int = 0
+    text_bytes: int = 0
+    crc: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,10 @@ def hold(out: Path, raw: Path) -> Iterator[Path]:
                 shutil.rmtree(left, ignore_errors=True)
             with tempfile.TemporaryDirectory("", "work", home, ignore_cleanup_errors=True) as work:
                 yield Path(work)
-    except BlockingIOError as error:
-        reason = "another `casebook combine` writes there now"
-        raise CasebookError(reason, file=out, fix=fix) from error
     except OSError as error:
         reason = f"it cannot be written to: {error.strerror}"
+        if isinstance(error, BlockingIOError):
+            reason = "another `casebook combine` writes there now"
         raise CasebookError(reason, file=error.filename or out, fix=fix) from error
 
 
@@ -81,7 +89,7 @@ def publish(out: Path, subfolder: str, files: Sequence[Converted], work: Path) -
         CasebookError: if they cannot be written, or a file that combine has not written stands in
             their place.
     """
-    places, made = ([folder / f"{subfolder}{end}" for end in _ENDINGS] for folder in (out, work))
+    places, made = ([at / f"{subfolder}{end}" for end in _ENDINGS] for at in (out, work))
     for place in places:
         if os.path.lexists(place) and not _is_ours(place):
             reason, fix = "combine has not written this file", "move it, or name another folder"
@@ -107,10 +115,10 @@ def publish(out: Path, subfolder: str, files: Sequence[Converted], work: Path) -
 
 def remove_others(out: Path, kept: Container[str]) -> list[tuple[str, Path]]:
     """Remove the outputs of all but some subfolders; returns the subfolder and the file of each."""
-    found = [
+    found = sorted(
         (path.name.removesuffix(end), path) for end in _ENDINGS for path in out.glob(f"*{end}")
-    ]
-    ours = [(name, path) for name, path in sorted(found) if name not in kept and _is_ours(path)]
+    )
+    ours = [(name, path) for name, path in found if name not in kept and _is_ours(path)]
     for _, path in ours:
         path.unlink()
     return ours
@@ -128,10 +136,10 @@ def _join(path: Path, parts: Iterable[str], start: bytes = b"", end: bytes = b""
     """Write files one after the other into one, and remove them."""
     with path.open("wb") as file:
         file.write(start)
-        for name in parts:
-            with open(name, "rb") as part:
-                shutil.copyfileobj(part, file, 1 << 18)
-            os.unlink(name)
+        for part in map(Path, parts):
+            with part.open("rb") as read:
+                shutil.copyfileobj(read, file, 1 << 18)
+            part.unlink()
         file.write(end)
         file.flush()
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""The records of delimited text and of JSON as lines of strict JSON, many at once where all are good.
+"""The records of delimited text and of JSON as lines of strict JSON.
 
 A column is of numbers if all values in the file's first rows (1,000, or 1 MiB of text) are empty or
 numbers of JSON as they stand, which `007`, `+5`, `.5` and `1,5` are not. An empty value is null. A
@@ -76,25 +76,26 @@ def read_delimited(text: BinaryIO, header: Header) -> Pieces:
         return "".join(map(as_line, zip(*columns, strict=True))).encode()
 
     batches = _split(text, header.delimiter, header.line_end, header.first_line)
-    first, *others = next(batches)
+    (first,) = next(batches)
     try:
         parse(_checked([first]))
     except _Bad as bad:
         reason = f"line {first.first_line}: the header cannot be read: {bad.args[1]}"
         raise Refused(reason) from bad
-    held, sample, size = [others], list[list[str]](), 0
-    while True:
-        for record in held[-1]:
-            size += len(record.raw)
-            with suppress(_Bad):
-                sample += parse(_checked([record]))
-        is_enough = len(sample) >= FIRST_ROWS or size >= FIRST_BYTES
-        if is_enough or (batch := next(batches, None)) is None:
-            break
-        held.append(batch)
+    held = list[Sequence[Element]]()
+
+    def first_rows() -> Iterator[list[str]]:
+        size = 0
+        while size < FIRST_BYTES and (batch := next(batches, None)):
+            held.append(batch)
+            size += sum(len(record.raw) for record in batch)
+            for record in batch:
+                with suppress(_Bad):
+                    yield from parse(_checked([record]))
+
     are_numbers = [
         any(values) and all(map(_is_number, filter(None, values)))
-        for values in zip(*sample[:FIRST_ROWS], strict=True)
+        for values in zip(*islice(first_rows(), FIRST_ROWS), strict=True)
     ] or [False] * len(names)
     yield from _convert(chain(held, batches), as_lines)
 
@@ -116,7 +117,7 @@ def read_elements(text: BinaryIO) -> Pieces:
 def _split(
     text: BinaryIO, delimiter: str | None, end: str, start: int = 1
 ) -> Iterator[list[Element]]:
-    """The records from a line on that are not blank; number 0 is that of the header, if any."""
+    """The records from a line on that are not blank; that of a header by itself, as number 0."""
     number, line = 0 if delimiter else 1, 1
     for piece in Splitter(delimiter, end).split(text, SMALL_BLOCK):
         batch = []
@@ -125,6 +126,8 @@ def _split(
                 batch.append(Element(number, line, raw, piece.code, piece.message))
                 number += 1
             line += piece.lines or 1
+        if batch and not batch[0].number:
+            yield [batch.pop(0)]
         if batch:
             yield batch
 

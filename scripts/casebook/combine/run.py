@@ -1,16 +1,25 @@
-"""Combines the files of each subfolder into one gzip file of JSON lines."""
+"""Combines the files of each subfolder into one gzip file of JSON lines.
+
+Processes convert raw files, each one file at a time. What reads them stays out of the process that
+asks, which saves it 10 MB.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import accumulate, count
+from itertools import accumulate
 from pathlib import Path
+from subprocess import PIPE, Popen
+from threading import local
 
 from casebook.combine import outputs
-from casebook.combine.outputs import Combined
-from casebook.combine.workers import converting
+from casebook.combine.outputs import Combined, Converted
 from casebook.errors import CasebookError
 from casebook.files import name_below
 
@@ -18,6 +27,8 @@ from casebook.files import name_below
 WORKERS = 2
 # Starting workers takes longer than reading so few bytes.
 SMALL = 8 << 20
+# Without the current folder: a file in it may have the name of a module.
+_WORKER = (sys.executable, "-P", "-m", "casebook.combine.convert")
 
 
 @dataclass
@@ -75,9 +86,11 @@ def combine(
     total = max(read.values(), default=0)
     if workers is None:
         workers = WORKERS if total >= SMALL else 0
-    with outputs.hold(out, raw) as work, converting(workers) as convert:
-        parts = map(str, map(work.joinpath, map(str, count())))
-        converted = {path: convert(str(raw), str(path), next(parts), skip_bad) for path in paths}
+    with outputs.hold(out, raw) as work, _converting(workers) as convert:
+        converted = {
+            path: convert(str(raw), str(path), str(work / f"{number}"), skip_bad)
+            for number, path in enumerate(paths)
+        }
         for name, files in found.items():
             done = []
             try:
@@ -92,6 +105,43 @@ def combine(
         removed = outputs.remove_others(out, {done.subfolder for done in report.combined})
         report.removed = [path.name for name, path in removed if name not in found]
     return report
+
+
+@contextmanager
+def _converting(processes: int) -> Iterator[Callable[..., Future[Converted]]]:
+    """`casebook.combine.convert.convert`, as called in so many processes, or in this one for 0.
+
+    What they are doing at the end is given up.
+    """
+    started, here = list[Popen[str]](), local()
+
+    def convert(raw: str, path: str, part: str, skip_bad: bool) -> Converted:
+        if not processes:
+            from casebook.combine import convert
+
+            return convert.convert(raw, path, part, skip_bad)
+        if not hasattr(here, "process"):
+            here.process = Popen(_WORKER, stdin=PIPE, stdout=PIPE, text=True)
+            started.append(here.process)
+        with suppress(BrokenPipeError):
+            print(json.dumps((raw, path, part, skip_bad)), file=here.process.stdin, flush=True)
+        if answer := here.process.stdout.readline():
+            found = json.loads(answer)
+            if "reason" in found:
+                raise CasebookError(**found)
+            return Converted(**found)
+        reason = f"the process that read it has ended, status {here.process.wait()}"
+        del here.process
+        raise CasebookError(reason, file=path, fix="combine again, with more memory if it lacks")
+
+    pool = ThreadPoolExecutor(max(1, processes))
+    try:
+        yield lambda *task: pool.submit(convert, *task)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
 def _find_files(raw: Path, left_alone: list[str]) -> dict[str, list[Path]]:
