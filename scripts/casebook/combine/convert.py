@@ -16,7 +16,7 @@ import msgspec
 from isal import isal_zlib
 
 from casebook.combine.outputs import Converted
-from casebook.combine.records import Pieces, read_delimited, read_elements, read_json_lines
+from casebook.combine.records import Pieces, read_delimited, read_json
 from casebook.errors import CasebookError, Refused
 from casebook.files import check_file, name_below, status_below
 from casebook.readers.archives import UNREADABLE, open_utf8, refused
@@ -77,10 +77,8 @@ def _read(path: Path, raw: Path) -> Pieces:
             raise Refused(refusal)
         reader, compression = find_reader(path)
         with open_utf8(path, compression) as text:
-            if reader.format in ("json_array", "json_objects"):
-                yield from read_elements(text)
-            elif reader.format == "json_lines":
-                yield from read_json_lines(text)
+            if reader.looks == "JSON":
+                yield from read_json(text, reader.format == "json_lines")
             elif reader.format != "delimited":
                 raise Refused(f"neither delimited text nor JSON, but {reader.format}")
             elif header := guess_header(path, compression):

@@ -100,18 +100,15 @@ def read_delimited(text: BinaryIO, header: Header) -> Pieces:
     yield from _convert(chain(held, batches), as_lines)
 
 
-def read_json_lines(text: BinaryIO) -> Pieces:
-    """The records of a file that has one on each line; a CR ends a line where no LF does."""
+def read_json(text: BinaryIO, is_lines: bool) -> Pieces:
+    """The same of JSON: records on a line each, or else as elements of an array or one by one."""
+    if not is_lines:
+        found = elements(text)
+        return _convert(iter(lambda: list(islice(found, _BATCH)), []), _json_as_lines)
     assert isinstance(text, BufferedReader)
     start = text.peek(1)
     line_end = "\r" if b"\r" in start and b"\n" not in start else "\n"
     return _convert(_split(text, None, line_end), _json_as_lines)
-
-
-def read_elements(text: BinaryIO) -> Pieces:
-    """The elements of a file's array, or its objects one after the other."""
-    found = elements(text)
-    return _convert(iter(lambda: list(islice(found, _BATCH)), []), _json_as_lines)
 
 
 def _split(
