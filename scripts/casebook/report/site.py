@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from casebook.report.catalogue import Lineage, write_catalogue
+from casebook.report.catalogue import write_catalogue
 from casebook.report.plots import draw_plots
 
 if TYPE_CHECKING:
     import duckdb
 
-TEMPLATE = "page.html.jinja"
-CATALOGUE = "catalogue.html"
-DBT_DOCS = "dbt.html"
 MOST_ROWS = 500
 
 
 def write_site(
-    connection: duckdb.DuckDBPyConnection,
-    artifacts: Path,
-    folder: Path,
-    work: Path,
-    catalogue: bool = True,
+    connection: duckdb.DuckDBPyConnection, artifacts: Path, folder: Path, work: Path | None
 ) -> list[Path]:
     """Write the pages.
 
@@ -34,8 +26,7 @@ def write_site(
         artifacts: what `dbt docs generate --static` has written for it, or `dbt compile` where no
             catalogue is asked for.
         folder: where the pages go; what else lies there stays.
-        work: a folder for temporary files.
-        catalogue: whether to write the catalogue and dbt's own docs, too.
+        work: a folder for temporary files of the catalogue; None for the report alone.
 
     Returns:
         The report, and the catalogue where it was asked for.
@@ -43,47 +34,30 @@ def write_site(
     Raises:
         CasebookError: if a plot or the catalogue cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lineage = None
-    if catalogue:
-        lineage = write_catalogue(artifacts, folder / CATALOGUE, work)
-        shutil.copyfile(artifacts / "static_index.html", folder / DBT_DOCS)
-    else:
-        # They would be of another build than the report.
-        (folder / CATALOGUE).unlink(missing_ok=True)
-        (folder / DBT_DOCS).unlink(missing_ok=True)
-    manifest = json.loads((artifacts / "manifest.json").read_bytes())
-    report = folder / "index.html"
-    report.write_text(page(connection, manifest, lineage), encoding="utf-8")
-    return [report, folder / CATALOGUE] if catalogue else [report]
-
-
-def page(
-    connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], lineage: Lineage | None
-) -> str:
-    """The report page as HTML.
-
-    Args:
-        connection: to the published warehouse.
-        manifest: dbt's manifest with compiled analyses.
-        lineage: which columns of the catalogue have no lineage; None where there is no catalogue.
-
-    Raises:
-        CasebookError: if a plot cannot be drawn.
-    """
     import jinja2
 
+    folder.mkdir(parents=True, exist_ok=True)
+    report, catalogue, docs = (folder / f"{name}.html" for name in ("index", "catalogue", "dbt"))
+    lineage = None
+    if work:
+        lineage = write_catalogue(artifacts, catalogue, work)
+        shutil.copyfile(artifacts / "static_index.html", docs)
+    else:
+        # They would be of another build than the report.
+        catalogue.unlink(missing_ok=True)
+        docs.unlink(missing_ok=True)
     found = connection.execute("from audit.builds order by build_number desc limit 1")
     names = [column[0] for column in found.description]
-    build = dict(zip(names, found.fetchone() or (), strict=False))
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("casebook", "report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template(TEMPLATE).render(
-        build=build,
-        plots=list(draw_plots(connection, manifest)),
+    page = environment.get_template("page.html.jinja").render(
+        build=dict(zip(names, found.fetchone() or (), strict=False)),
+        plots=list(draw_plots(connection, json.loads((artifacts / "manifest.json").read_bytes()))),
         lineage=lineage,
         most_rows=MOST_ROWS,
     )
+    report.write_text(page, encoding="utf-8")
+    return [report, catalogue] if work else [report]
