@@ -27,7 +27,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from casebook.ask.warehouse import rows_per_mart
+from casebook.ask.warehouse import last_build
 from casebook.lake.layout import Lake
 from casebook.load.original import export_quarantine
 from casebook.load.replay import replay
@@ -497,7 +497,7 @@ def clock_set(years: int) -> Fault:
             connection.execute(f"update audit.builds set started_at = {later}")
         ground.bench.run(*BUILD)
         with duckdb.connect(str(ground.bench.warehouse), read_only=True) as connection:
-            assert rows_per_mart(connection)["blog_analysis.votes"] == len(ground.votes)
+            assert last_build(connection)[1]["blog_analysis.votes"] == len(ground.votes)
             assert connection.execute(
                 "select distinct build_number = (select max(build_number) from audit.builds)"
                 " from audit.row_accounting"
