@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
 TEMPLATE = "page.html.jinja"
-CATALOGUE = "catalogue.html"
-DBT_DOCS = "dbt.html"
+PAGES = (REPORT, CATALOGUE, DBT_DOCS) = ("index.html", "catalogue.html", "dbt.html")
 MOST_ROWS = 500
 
 
@@ -27,7 +26,7 @@ def write_site(
     work: Path,
     catalogue: bool = True,
 ) -> list[Path]:
-    """Write the pages.
+    """Write the pages, aside first: each is whole, or that of before.
 
     Args:
         connection: to the published warehouse, read-only.
@@ -45,17 +44,24 @@ def write_site(
     """
     folder.mkdir(parents=True, exist_ok=True)
     lineage = None
-    if catalogue:
-        lineage = write_catalogue(artifacts, folder / CATALOGUE, work)
-        shutil.copyfile(artifacts / "static_index.html", folder / DBT_DOCS)
-    else:
-        # They would be of another build than the report.
-        (folder / CATALOGUE).unlink(missing_ok=True)
-        (folder / DBT_DOCS).unlink(missing_ok=True)
-    manifest = json.loads((artifacts / "manifest.json").read_bytes())
-    report = folder / "index.html"
-    report.write_text(page(connection, manifest, lineage), encoding="utf-8")
-    return [report, folder / CATALOGUE] if catalogue else [report]
+    new = folder / ".new"
+    shutil.rmtree(new, ignore_errors=True)  # a report that was killed left it
+    new.mkdir()
+    try:
+        if catalogue:
+            lineage = write_catalogue(artifacts, new / CATALOGUE, work)
+            shutil.copyfile(artifacts / "static_index.html", new / DBT_DOCS)
+        manifest = json.loads((artifacts / "manifest.json").read_bytes())
+        (new / REPORT).write_text(page(connection, manifest, lineage), encoding="utf-8")
+        for name in PAGES:
+            if (new / name).exists():
+                (new / name).replace(folder / name)
+            else:
+                # It would be of another build than the report.
+                (folder / name).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(new)
+    return [folder / REPORT, folder / CATALOGUE] if catalogue else [folder / REPORT]
 
 
 def page(
