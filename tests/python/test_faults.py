@@ -361,7 +361,7 @@ def end(
 ) -> None:
     """End a program after a while: with it ends what it started, and it says so in one line."""
     if number != signal.SIGKILL:
-        wait_until(lambda: process.poll() is not None or catches_signals(process.pid))
+        wait_until(lambda: process.poll() is not None or catches(process.pid, signal.SIGTERM))
     time.sleep(seconds)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
@@ -376,10 +376,10 @@ def end(
         assert process.returncode == 0 or said.splitlines()[-1] == "interrupted"
 
 
-def catches_signals(pid: int) -> bool:
-    """Whether it has begun: before, it ends like any program, and has done nothing."""
+def catches(pid: int, number: signal.Signals, how: str = "SigCgt") -> bool:
+    """Whether a program catches a signal, or ignores it (`SigIgn`)."""
     status = Path(f"/proc/{pid}/status").read_text()
-    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> signal.SIGTERM - 1 & 1)
+    return bool(int(status.partition(f"{how}:")[2].split()[0], 16) >> number - 1 & 1)
 
 
 def fetch_ended_by(number: signal.Signals) -> Fault:
@@ -432,7 +432,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 # --- Beside others.
@@ -804,6 +804,16 @@ def test_after_a_fault_all_is_as_if_it_had_not_been(
         ground.check_warehouse()
     assert ground.seen <= {before, ground.state()}
     assert ground.processes() == []
+
+
+def test_ctrl_c_while_the_program_starts_prints_no_traceback(tmp_path: Path) -> None:
+    process = Ground(Workbench(tmp_path)).start("casebook", "load")
+    # Python ignores SIGPIPE and catches SIGINT from its first steps on.
+    wait_until(lambda: catches(process.pid, signal.SIGPIPE, "SigIgn"))
+    wait_until(lambda: not catches(process.pid, signal.SIGINT))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert (process.returncode, said) in [(-signal.SIGINT, ""), (130, "interrupted\n")]
 
 
 def read_until_told(warehouse: str) -> None:
