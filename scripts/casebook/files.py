@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -21,7 +22,7 @@ def status_below(path: Path, raw: Path) -> os.stat_result:
         OSError: if that cannot be told, or lies outside the raw folder.
     """
     if path.is_symlink() and not path.resolve().is_relative_to(raw.resolve()):
-        raise OSError("a symbolic link that leads out of the raw folder")
+        raise OSError(errno.ELOOP, "a symbolic link that leads out of the raw folder")
     return path.stat()
 
 

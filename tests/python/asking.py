@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from shop import question
 
 on_linux = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="reads /proc")
 JSON, CSV = "application/json", "text/csv"
@@ -27,6 +29,11 @@ NASTY = [
     "🛒\u202e",
     "x" * 10_000,
 ]
+
+
+# What has 200,000 and 400,000 rates in the fixture `large`.
+SOME = question(datetime(2023, 1, 1), datetime(2023, 1, 1) + timedelta(seconds=200_000))
+LARGE = question(datetime(2023, 1, 1), datetime(2023, 1, 6))
 
 
 def problems(answer: httpx.Response) -> dict[str, dict]:

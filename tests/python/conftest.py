@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from clone import built_clone as built_clone
 from marts import build_marts
 from services import postgres as postgres
-from shop import Shop, build_shop, random_shop
+from shop import Server, Shop, client_of, publish, random_shop, serving
 from workbench import UNTESTED, Workbench, vote, workbench_of
 
 # Tests choose their folders themselves; what the shell says of yours must not reach them.
@@ -88,12 +89,51 @@ def shop() -> Shop:
 
 
 @pytest.fixture(scope="session")
-def built_shop(tmp_path_factory, shop) -> Workbench:
-    """The warehouse of that shop. Tests may read it, or copy it, and leave it as it is."""
-    return build_shop(tmp_path_factory.mktemp("shop"), shop)
+def built_marts(tmp_path_factory, shop) -> Workbench:
+    """A warehouse with that shop in it, and all else that the API can be asked for.
+
+    Tests may read it, or copy it, and leave it as it is.
+    """
+    return build_marts(tmp_path_factory.mktemp("marts"), shop)
+
+
+@pytest.fixture
+def warehouse(built_marts, tmp_path) -> Path:
+    """A copy of it, of a test's own."""
+    return Path(shutil.copy(built_marts.warehouse, tmp_path / "warehouse.db"))
 
 
 @pytest.fixture(scope="session")
-def built_marts(tmp_path_factory, shop) -> Workbench:
-    """A warehouse with all that the API can be asked for, to be left as it is, too."""
-    return build_marts(tmp_path_factory.mktemp("marts"), shop)
+def large(built_marts, tmp_path_factory) -> Path:
+    """A warehouse in which two marts have 400,000 rows more: see `asking.LARGE`."""
+    path = tmp_path_factory.mktemp("large") / "warehouse.db"
+    publish(
+        path,
+        """
+        insert into storefront.product_views
+        select any_view.* replace (
+            timestamp '2023-01-01' + to_seconds(n) as viewed_at,
+            'iOS' as platform,
+            'p' || n as product_id
+        )
+        from range(400000) as numbers (n)
+        cross join (from storefront.product_views limit 1) as any_view
+        """,
+        "insert into movies.company_genre_year_releases"
+        " select n, 'Company ' || n, 500, 'Long', 2021, 1 from range(400000) as numbers (n)",
+        like=built_marts.warehouse,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(built_marts) -> Iterator[Server]:
+    """`casebook serve` over it."""
+    with serving(built_marts.warehouse) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server) -> Iterator[httpx.Client]:
+    with client_of(server) as one:
+        yield one

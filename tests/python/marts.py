@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 
@@ -23,36 +20,9 @@ LARGEST = 2**63 - 1
 # Of all models those that the API reads, apart from the marts that are made by hand.
 SELECTION = ("+ctr", "+outlier_weeks", "builds", "--indirect-selection", "cautious")
 
-# The columns of the contracts, which tests/python/test_marts_over_http.py holds them to.
-FACTS = """
-    movie_count bigint,
-    average_popularity decimal(18, 6),
-    total_budget decimal(38, 0),
-    total_revenue decimal(38, 0),
-    total_profit decimal(38, 0),
-    average_budget decimal(38, 6),
-    average_revenue decimal(38, 6),
-    average_profit decimal(38, 6),
-    known_budget_count bigint,
-    known_revenue_count bigint
-"""
-BY_HAND = f"""
-create schema movies;
-create table movies.genre_year_facts (
-    genre_id bigint not null, genre_name varchar, release_year integer, {FACTS}
-);
-create table movies.company_year_facts (
-    company_id bigint, company_name varchar, release_year integer, {FACTS}
-);
-create table movies.company_genre_year_releases (
-    company_id bigint,
-    company_name varchar,
-    genre_id bigint,
-    genre_name varchar,
-    release_year integer,
-    release_count bigint
-);
-
+# Marts that are made by hand, with the columns of their contracts.
+MOVIES = ("genre_year_facts", "company_year_facts", "company_genre_year_releases")
+COURSES = """
 create schema courses;
 create table courses.courses (course_id bigint, title varchar);
 create table courses.recommendations (
@@ -67,10 +37,16 @@ create macro courses.recommendations_for_user(user_id, threshold := 4.5) as tabl
 """
 
 
-def _declared(name: str) -> tuple[str, str, dict, dict]:
-    """Name, relation, columns and meta of a model, as its YAML declares them."""
+def _model(name: str) -> tuple[Path, dict]:
+    """A mart's YAML."""
     (path,) = (PROJECT / "models" / "marts").rglob(f"{name}.yml")
     (model,) = yaml.safe_load(path.read_text())["models"]
+    return path, model
+
+
+def _declared(name: str) -> tuple[str, str, dict, dict]:
+    """Name, relation, columns and meta of a model, as its YAML declares them."""
+    path, model = _model(name)
     schema = {"blog": "blog_analysis"}.get(path.parent.name, path.parent.name)
     about = {column["name"]: column["description"] for column in model["columns"]}
     return name, f"{schema}.{name}", about, model["config"]["meta"]
@@ -161,7 +137,10 @@ def build_marts(root: Path, shop: Shop) -> Workbench:
     bench.write("votes.jsonl", [vote(number, str(day)) for number, day in enumerate(days, 1)])
     bench.casebook("build", "--quiet", "--select", *SELECTION)
     with duckdb.connect(str(bench.warehouse)) as connection:
-        connection.execute(BY_HAND)
+        connection.execute(f"create schema movies; {COURSES}")
+        for name in MOVIES:
+            columns = (f"{one['name']} {one['data_type']}" for one in _model(name)[1]["columns"])
+            connection.execute(f"create table movies.{name} ({', '.join(columns)})")
         fill(connection, bench.root)
         for one in DECLARED:
             declare(connection, *one)
@@ -223,34 +202,3 @@ def fill(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 def str_or_none(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def as_json(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows as the JSON text that the API sends, worked out by Python."""
-
-    def shown(value: object) -> str:
-        if value is None:
-            return "null"
-        if isinstance(value, Decimal):
-            return format(value, "f")
-        return json.dumps(value, ensure_ascii=False)
-
-    names = [json.dumps(name, ensure_ascii=False) for name in columns]
-    lines = (
-        ",".join(f"{name}:{shown(value)}" for name, value in zip(names, row, strict=True))
-        for row in rows
-    )
-    return "[" + ",\n".join(f"{{{line}}}" for line in lines) + "]\n"
-
-
-def as_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows as comma-separated values."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(
-            "" if one is None else format(one, "f") if isinstance(one, Decimal) else one
-            for one in row
-        )
-    return text.getvalue()

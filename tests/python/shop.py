@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from workbench import Workbench, project_with
+import httpx
 
 TIME = "%Y-%m-%d %H:%M:%S"
 FROM_GMT = timedelta(hours=-3)
@@ -33,11 +33,9 @@ KNOWN = "20013509_825"
 ODD = 'n°7 "blue, très\\chic"'
 PRODUCTS = (ODD, *(f"2000{number:04}_001" for number in range(11)))
 
-# Of all models those that `/ctr` reads, and of all tests those that read no others.
-ONLY_THE_SHOP = ("--quiet", "--select", "+ctr", "builds", "--indirect-selection", "cautious")
-
 Event = tuple[datetime, str, str]
-Rate = tuple[str, str, str, str | None]
+Rate = tuple[str, str, str, Decimal | None]
+RATES = ("timestamp", "platform", "product", "CTR")
 
 
 @dataclass
@@ -114,33 +112,40 @@ def random_shop(seed: int, start: datetime = START) -> Shop:
     return Shop([*views, (start + timedelta(days=2), "iOS", KNOWN)], bought)
 
 
-def build_shop(root: Path, shop: Shop) -> Workbench:
-    """The published warehouse of a shop, made by `casebook build`."""
-    bench = Workbench(root, project_with("storefront"))
-    shop.write(bench.raw, "a")
-    bench.casebook("build", *ONLY_THE_SHOP)
-    return bench
+def as_json(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as the JSON text that the API sends, worked out by Python."""
+
+    def shown(value: object) -> str:
+        if value is None:
+            return "null"
+        if isinstance(value, Decimal):
+            return format(value, "f")
+        return json.dumps(value, ensure_ascii=False)
+
+    names = [json.dumps(name, ensure_ascii=False) for name in columns]
+    lines = (
+        ",".join(f"{name}:{shown(value)}" for name, value in zip(names, row, strict=True))
+        for row in rows
+    )
+    return "[" + ",\n".join(f"{{{line}}}" for line in lines) + "]\n"
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as comma-separated values."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(
+            "" if one is None else format(one, "f") if isinstance(one, Decimal) else one
+            for one in row
+        )
+    return text.getvalue()
 
 
 def asked(rates: list[Rate]) -> str:
     """Rates as the JSON text that `/ctr` sends."""
-    rows = (
-        json.dumps({"timestamp": at, "platform": on, "product": what}, ensure_ascii=False)
-        .replace('": "', '":"')
-        .replace('", "', '","')[:-1]
-        + f',"CTR":{rate or "null"}}}'
-        for at, on, what, rate in rates
-    )
-    return "[" + ",\n".join(rows) + "]\n"
-
-
-def as_csv(rates: list[Rate]) -> str:
-    """Rates as comma-separated values."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["timestamp", "platform", "product", "CTR"])
-    writer.writerows(rates)
-    return text.getvalue()
+    return as_json(RATES, rates)
 
 
 def question(
@@ -238,20 +243,25 @@ class Server:
 
 @contextmanager
 def serving(warehouse: Path, *options: str, before: tuple[str, ...] = ()) -> Iterator[Server]:
-    """A server that is stopped in the end, and must not have written a traceback."""
+    """A server that is stopped in the end, as it should be, and has written no traceback."""
     server = Server(warehouse, *options, before=before)
     try:
         yield server
     finally:
-        if server.process.poll() is None:
-            server.stop()
+        status = server.stop() if server.process.poll() is None else 0
+    assert status == 0
     assert "Traceback" not in "".join(server.errors), "".join(server.errors)
 
 
-def _share(purchases: int, views: int) -> str | None:
+def client_of(server: Server, **headers: str) -> httpx.Client:
+    """A client of a server."""
+    return httpx.Client(base_url=server.url, timeout=60, headers=headers)
+
+
+def _share(purchases: int, views: int) -> Decimal | None:
     if not views:
         return None
-    return str((Decimal(purchases) / views).quantize(Decimal("0.0001"), ROUND_HALF_UP))
+    return (Decimal(purchases) / views).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
 def _message(at: datetime, product: str) -> dict[str, Any]:

@@ -377,7 +377,7 @@ def test_progress_ends_with_all_bytes(kitchen) -> None:
 PEAK = """
 import resource, sys
 from casebook.combine.convert import convert
-done = convert(sys.argv[1], "x", sys.argv[2], False)
+done = convert(*sys.argv[1:], False)
 print(done.records, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -397,7 +397,7 @@ def test_memory_does_not_grow_with_the_file(kitchen, name) -> None:
             text = f"[{text[:-2]}]"
         path = kitchen.write(name, text)
         done = subprocess.run(
-            [sys.executable, "-c", PEAK, str(path), str(kitchen.root / f"work {size}")],
+            [sys.executable, "-c", PEAK, str(kitchen.raw), str(path), f"{kitchen.root}/{size}"],
             capture_output=True,
             text=True,
             check=True,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from casebook.combine.delimited import FIRST_BYTES, FIRST_ROWS
+from casebook.combine.records import FIRST_BYTES, FIRST_ROWS
 from combining import Kitchen
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from casebook.draft import declare, sample, write
-from casebook.draft.insert import NotThere, add
+from casebook.draft import sample
 from casebook.draft.kinds import (
     BOOLEAN,
     DATE,
@@ -26,7 +25,8 @@ from casebook.draft.kinds import (
     Casts,
 )
 from casebook.draft.names import name_columns, singular, snake_case
-from casebook.draft.project import Draft
+from casebook.draft.project import Draft, declare, write
+from casebook.draft.render import NotThere, add
 from casebook.errors import CasebookError
 from casebook.load.run import load
 from casebook.readers.archives import zstd

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from casebook.ask.warehouse import rows_per_mart
+from casebook.ask.warehouse import last_build
 from casebook.lake.layout import Lake
 from casebook.load.original import export_quarantine
 from casebook.load.replay import replay
@@ -655,7 +655,7 @@ def clock_set(years: int) -> Fault:
             connection.execute(f"update audit.builds set started_at = {later}")
         ground.run(BUILD)
         with duckdb.connect(str(ground.bench.warehouse), read_only=True) as connection:
-            for mart, rows in rows_per_mart(connection).items():
+            for mart, rows in last_build(connection)[1].items():
                 assert connection.execute(f"select count(*) from {mart}").fetchone() == (rows,)
             assert connection.execute(
                 "select distinct build_number = (select max(build_number) from audit.builds)"

@@ -169,6 +169,9 @@ def test_in_a_browser_both_pages_are_whole_and_accessible(site, width, scheme, p
             tab.goto(address)
             tab.wait_for_selector("figure svg, #app h1", timeout=60_000)
             tab.wait_for_timeout(300)
+            ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+            is_dark = sum(map(int, re.findall(r"\d+", ground)[:3])) < 3 * 128
+            assert is_dark == (scheme == "dark"), address
             assert not errors, address
             assert all(url.startswith(("file:", "data:")) for url in requests), address
             assert tab.evaluate("document.documentElement.scrollWidth") <= width, address

@@ -2,43 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from math import inf
+from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from casebook.api.answers import failed
 from casebook.api.app import create_app
-from casebook.api.messages import failed
-from casebook.api.published import Build, Published
+from casebook.api.published import Build, Identity
 from casebook.api.turns import Turns
 from casebook.errors import CasebookError
 
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+# How long a file that could not be opened is left alone.
+RETRY_SECONDS = 1.0
 
 
 class Front:
     """The API as one ASGI app: every request is answered from the build that is published then.
 
+    A build is published by a rename, so what was open before stays whole, and whoever is in the
+    middle of an answer goes on with it.
+
     Args:
-        published: the warehouse.
+        warehouse: the published file; it need not be there yet.
+        open_build: opens it, given its identity.
         turns: who may use it.
         hosts: the names that may stand in the header `Host`, besides addresses, which no other
             site can make a browser resolve, and this machine's own; `*` takes any.
         proxies: addresses or networks whose `X-Forwarded-For` and `X-Forwarded-Prefix` hold.
+        say: takes a line about something that an operator should know.
     """
 
     def __init__(
-        self, published: Published, turns: Turns, hosts: Sequence[str], proxies: Sequence[str]
+        self,
+        warehouse: Path,
+        open_build: Callable[[Identity | None], Build],
+        turns: Turns,
+        hosts: Sequence[str],
+        proxies: Sequence[str],
+        say: Callable[[str], None],
     ) -> None:
-        self._published, self._turns = published, turns
+        self._warehouse, self._open_build, self._turns, self._say = (
+            warehouse,
+            open_build,
+            turns,
+            say,
+        )
         self._hosts = {"localhost", socket.gethostname().lower(), *map(str.lower, hosts)}
         self._proxied = ProxyHeadersMiddleware(self._answer, [*proxies])  # type: ignore[arg-type]
-        self._last: tuple[Build, ASGIApp] | None = None
+        self._opening = asyncio.Lock()
+        self._current: tuple[Build | None, ASGIApp]
+        self._current = None, failed(503, "nothing was opened yet")
+        # What was opened last, or could not be, and when it is tried again.
+        self._seen: tuple[Identity | None, float] = None, 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -50,13 +76,11 @@ class Front:
         await self._proxied(seen, receive, send)  # type: ignore[arg-type]
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        unavailable = None
-        try:
-            if not self._published.is_current():
-                await run_in_threadpool(self._published.open)
-        except CasebookError as error:
-            unavailable = error
-        build = self._published.current
+        async with self._opening:
+            identity = _identity(self._warehouse)
+            if self._seen[0] != identity or time.monotonic() > self._seen[1]:
+                await run_in_threadpool(self._open, identity)
+            build, app = self._current
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -69,19 +93,27 @@ class Front:
             await send(message)
 
         if refused := self._refused(Headers(scope=scope)):
-            answer = failed(400, refused)
-            answer.headers["Connection"] = "close"
-            await answer(scope, receive, named)
-            return
-        is_head = scope["method"] == "HEAD"
-        scope["method"] = "GET" if is_head else scope["method"]
-        scope["state"] = {"build": build, "is_head": is_head}
-        if build is None or self._last is None or self._last[0] is not build:
-            app: ASGIApp = await run_in_threadpool(create_app, build, unavailable, self._turns)
-            self._last = (build, app) if build and build is self._published.current else None
-        else:
-            app = self._last[1]
+            app = failed(400, refused)
+            app.headers["Connection"] = "close"
+        if scope["method"] == "HEAD":
+            scope["method"] = "GET"  # uvicorn leaves out the body.
+        scope["state"] = {"build": build}
         await app(scope, receive, named)
+
+    def _open(self, identity: Identity | None) -> None:
+        """Serve what is published now; where that cannot be, the last good build is better."""
+        try:
+            build = self._open_build(identity)
+        except CasebookError as error:
+            current = self._current[0]
+            if current is None:
+                self._current = None, create_app(None, error, self._turns)
+            elif self._seen[0] != identity:
+                self._say(f"still serving build {current.build_id}: {error}")
+            self._seen = identity, time.monotonic() + RETRY_SECONDS
+            return
+        self._current, self._seen = (build, create_app(build, None, self._turns)), (identity, inf)
+        self._say(f"serving build {build.build_id}")
 
     def _refused(self, headers: Headers) -> str:
         if "content-length" in headers and "transfer-encoding" in headers:
@@ -91,6 +123,15 @@ class Front:
         if _is_address(name.strip("[]")) or not self._hosts.isdisjoint({"*", name}):
             return ""
         return f"this server is not {host[:100]!r}; `casebook serve --allowed-host` names others"
+
+
+def _identity(path: Path) -> Identity | None:
+    """What tells a file from the one that was there before; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _is_address(text: str) -> bool:

@@ -9,28 +9,130 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import duckdb
-from pydantic import BaseModel, Field, ValidationError, create_model
-
-from casebook.ask.parameters import (
-    BOM,
-    PAGING,
-    Choices,
-    InvalidRequestError,
-    Parameter,
-    Part,
-    Problem,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
 )
+
 from casebook.errors import CasebookError
 from casebook.sql import quote_name, quote_relation
 
 BUILD = "run `casebook build`"
+LARGEST = 2**63 - 1
+MOST_ROWS, LONGEST_TEXT = 10_000, 1_000
+DAY = (
+    "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+)
+TIME = f"^{DAY} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a parameter: what was sent, if anything, and what is expected."""
+
+    parameter: str
+    sent: object
+    expected: str
+
+
+class InvalidRequestError(Exception):
+    """A request that cannot be answered, with everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+class Part(BaseModel):
+    """A part of a declaration: nothing in it is left unread."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Choices(Part):
+    """Values to choose from: those of a column of a model or seed, where a condition holds."""
+
+    model: str
+    column: str
+    where: str = "true"
+
+
+class Parameter(Part):
+    """A parameter: it is compared with a mart's column, or is an argument of a table function.
+
+    `least` and `most` are limits of numbers, `most` that of a text's characters, too; `places` are
+    a decimal's. A filter that is not given takes all rows, an argument is null then, or `default`.
+    """
+
+    column: str = ""
+    argument: str = ""
+    kind: Literal["integer", "year", "decimal", "text", "time", "choice"] = "integer"
+    least: int = -LARGEST - 1
+    most: int | None = LARGEST
+    places: int = 0
+    choices: Choices | tuple[str, ...] = ()
+    compare: Literal["=", ">=", "<="] = "="
+    default: str | None = None
+    required: bool = False
+    about: str
+    example: Any = None
+
+    def value_type(self) -> tuple[Any, str]:
+        """The type that Pydantic validates its values by, and what they have to be, for people."""
+        such = "" if self.example is None else f", such as {self.example}"
+        match self.kind:
+            case "text":
+                most = min(self.most or LONGEST_TEXT, LONGEST_TEXT)
+                text = Annotated[str, Field(min_length=1, max_length=most)]
+                return text, f"a text of 1 to {most:,} characters{such}"
+            case "choice":
+                names: Any = self.choices
+                return Literal[names or ("",)], f"one of {', '.join(names)}, or nothing"
+            case "time":
+                time = Annotated[str, Field(pattern=TIME), AfterValidator(datetime.fromisoformat)]
+                return time, f"a time, written as {self.example}"
+            case "decimal":
+                schema = {"type": "number", "minimum": self.least, "maximum": self.most}
+                schema |= {} if self.default is None else {"default": float(self.default)}
+                limits = Field(ge=self.least, le=self.most, decimal_places=self.places)
+                number = Annotated[
+                    Decimal, limits, _spelled(r"\d+(\.\d+)?"), WithJsonSchema(schema)
+                ]
+                wanted = f"from {self.least} to {self.most} with {self.places} decimals at most"
+                return number, f"a number {wanted}{such}"
+        least, limit = (1, 9999) if self.kind == "year" else (self.least, self.most)
+        whole = Annotated[int, Field(ge=least, le=limit), _spelled(r"-?\d+")]
+        wanted = f"{least} or more" if limit is None else f"from {least} to {limit}"
+        wanted = "of 64 bits" if least < -LARGEST else wanted
+        return whole, f"a {'year' if self.kind == 'year' else 'whole number'}, {wanted}{such}"
+
+
+PAGING = {
+    "limit": Parameter(least=1, most=MOST_ROWS, about="How many rows a page has; all without it."),
+    "offset": Parameter(least=0, about="How many rows come before the page."),
+    "build": Parameter(
+        kind="text", most=100, about="The build that other pages are from; 409 if it is another."
+    ),
+}
+BOM = Parameter(
+    kind="choice",
+    choices=("true", "false"),
+    about="`true` asks for CSV with a byte order mark, which spreadsheets read as UTF-8.",
+)
 
 
 class Intervals(Part):
@@ -75,17 +177,6 @@ class Endpoint(Part):
         """What its schemas are called: `MoviesGenreYears` for /movies/genre-years."""
         return "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", self.path))
 
-    @property
-    def in_path(self) -> list[str]:
-        """The parameters that stand in the address itself."""
-        return [name for name in self.parameters if f"{{{name}}}" in self.path]
-
-    @property
-    def sorted_by(self) -> list[str]:
-        """The columns that rows are sorted by; no two rows are equal in all of them."""
-        first = [name.lstrip("-") for name in self.order]
-        return [*self.order, *(name for name in self.key if name not in first)]
-
     @cached_property
     def request_model(self) -> type[BaseModel]:
         """The Pydantic model of its parameters; null is the same as not given."""
@@ -120,13 +211,11 @@ def read_endpoints(connection: duckdb.DuckDBPyConnection) -> dict[str, Endpoint]
             if choices := parameter.get("choices"):
                 parameter["choices"] = _choices(connection, relations, Choices(**choices))
         declared |= {"relation": relation, "is_function": is_function}
-        declared["described"] = json.loads(described)
         try:
-            endpoint = Endpoint.model_validate(declared)
+            endpoint = Endpoint(**declared, described=json.loads(described))
         except ValidationError as error:
-            raise CasebookError(
-                f"config.meta.api of the model {name}: {error}", fix="mend its YAML, and build"
-            ) from error
+            reason = f"config.meta.api of the model {name}: {error}"
+            raise CasebookError(reason, fix="mend its YAML, and build") from error
         endpoints[endpoint.path] = endpoint
     return dict(sorted(endpoints.items()))
 
@@ -146,20 +235,22 @@ def read_values(endpoint: Endpoint, given: Mapping[str, object]) -> dict[str, An
     try:
         # Pydantic takes no names with halves of characters, which JSON can hold.
         sent = {name: value for name, value in given.items() if name in known}
-        valid = endpoint.request_model.model_validate(sent).model_dump(by_alias=True)
+        model = endpoint.request_model.model_validate(sent)
     except ValidationError as error:
         wrong = dict.fromkeys(str(one["loc"][0]) for one in error.errors())
         problems += [Problem(n, given.get(n), known[n].value_type()[1]) for n in wrong]
         raise InvalidRequestError(problems) from error
+    valid = model.model_dump(by_alias=True, warnings=False)  # Times are texts to Pydantic.
     values = {name: value for name, value in valid.items() if value is not None}
     for name, one in endpoint.parameters.items():
         if one.default is not None:
             values.setdefault(name, Decimal(one.default))
-        for last, other in endpoint.parameters.items():
-            is_range = (one.column, one.compare, other.compare) == (other.column, ">=", "<=")
-            if is_range and name in values and last in values and values[last] < values[name]:
-                wanted = f"{values[name]} or more, which is {name}"
-                problems.append(Problem(last, str(values[last]), wanted))
+    starts = {one.column: name for name, one in endpoint.parameters.items() if one.compare == ">="}
+    for last, one in endpoint.parameters.items():
+        name = starts.get(one.column, last)
+        if one.compare == "<=" and {name, last} <= set(values) and values[last] < values[name]:
+            wanted = f"{values[name]} or more, which is {name}"
+            problems.append(Problem(last, str(values[last]), wanted))
     if problems or (problems := _limit_intervals(endpoint, values)):
         raise InvalidRequestError(problems)
     return values
@@ -192,3 +283,18 @@ def _choices(
     except (KeyError, duckdb.CatalogException):  # A build of some models only.
         return ()
     return tuple(str(value) for (value,) in found.fetchall())
+
+
+def _spelled(pattern: str) -> BeforeValidator:
+    """Takes numbers of one spelling, as Pydantic takes `1_000` and ` 1`; and those of JSON."""
+    fits = re.compile(pattern, re.ASCII).fullmatch
+
+    def validate(sent: object) -> object:
+        if isinstance(sent, str) and fits(sent):
+            # `int`, and Pydantic, refuse to read thousands of digits.
+            return Decimal(sent)
+        if isinstance(sent, int | float) and not isinstance(sent, bool):
+            return sent
+        raise ValueError
+
+    return BeforeValidator(validate)

@@ -6,7 +6,6 @@ and of the warehouse's own column names, quoted.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from casebook.errors import CasebookError
 from casebook.sql import quote_name, quote_relation, quote_text
 
 BATCH = 5_000
+# DuckDB writes decimals of so many digits or more to JSON as they are.
+EXACT = 18
 WHOLE_NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\([0-9]+,0\)")
 DECIMAL = re.compile(r"DECIMAL\(([0-9]+),([0-9]+)\)")
 
@@ -43,37 +44,29 @@ class Column:
         return "boolean" if self.type_name == "BOOLEAN" else "string"
 
     @property
-    def text_sql(self) -> str:
-        """The SQL of its values as texts, exactly as the warehouse has them.
-
-        Through a double `1234567.500000` would lose its zeros, and more digits their end.
-        """
-        shown = f"cast(answer.{quote_name(self.name)} as varchar)"
-        parts = DECIMAL.fullmatch(self.type_name)
-        if parts and parts[1] == parts[2]:
-            # DuckDB writes 0.5 of a decimal(1,1) as `.5`, which is no number in JSON.
-            return rf"regexp_replace({shown}, '^(-?)\.', '\10.')"
-        return shown
+    def value_sql(self) -> str:
+        """The SQL of its values, as JSON can have them: numbers, booleans and texts."""
+        value = f"answer.{quote_name(self.name)}"
+        if self.json_type == "string":
+            return f"cast({value} as varchar)"
+        digits = DECIMAL.fullmatch(self.type_name)
+        if digits and (int(digits[1]) < EXACT or digits[1] == digits[2]):
+            # DuckDB writes narrow ones as doubles, and 0.5 of a decimal(1,1) as `.5`.
+            return f"cast({value} as decimal(38, {digits[2]}))"
+        return value
 
 
 @dataclass(frozen=True)
 class Query:
-    """A request as it is put to the warehouse.
-
-    Attributes:
-        columns: what it gives of each row.
-        rows_sql: where the rows come from, `from … as answer`; nothing in it came from outside.
-        bound: what came from outside, by name.
-        page_sql: how rows are sorted, and which of them are on the page. They are sorted as they
-            are and spelled as they leave: a sort of JSON would hold all of its text in memory.
-        paging: what is bound in `page_sql`.
-    """
+    """A request as it is put to the warehouse; nothing in its SQL came from outside."""
 
     columns: tuple[Column, ...]
-    rows_sql: str
-    bound: Mapping[str, Any]
+    rows_sql: str  # where the rows come from: `from … as answer`
+    bound: Mapping[str, Any]  # what came from outside, by name
+    # How rows are sorted, and which of them are on the page. They are sorted as they are and
+    # spelled as they leave: a sort of JSON would hold all of its text in memory.
     page_sql: str
-    paging: Mapping[str, Any]
+    paging: Mapping[str, Any]  # what is bound in it
 
     def rows(
         self, connection: duckdb.DuckDBPyConnection, *, as_json: bool = False
@@ -85,19 +78,12 @@ class Query:
             as_json: each row is one text, an object, which DuckDB writes, as Python would take
                 longer than the query itself; else a text for each value.
         """
-        shown = [column.text_sql for column in self.columns]
+        shown = ", ".join(f"cast({column.value_sql} as varchar)" for column in self.columns)
         if as_json:
-            before, parts = "{", []
-            for column, value in zip(self.columns, shown, strict=True):
-                name = json.dumps(column.name, ensure_ascii=False)
-                spelled = f"to_json({value})" if column.json_type == "string" else value
-                parts += [quote_text(f"{before}{name}:"), f"coalesce({spelled}, 'null')"]
-                before = ","
-            shown = [f"concat({', '.join(parts)}, '}}')"]
+            values = (f"{quote_text(column.name)}: {column.value_sql}" for column in self.columns)
+            shown = f"to_json({{{', '.join(values)}}})"
         page = f"(select answer.* {self.rows_sql}{self.page_sql}) as answer"
-        answer = connection.execute(
-            f"select {', '.join(shown)} from {page}", {**self.bound, **self.paging}
-        )
+        answer = connection.execute(f"select {shown} from {page}", {**self.bound, **self.paging})
         while rows := answer.fetchmany(BATCH):
             yield rows
 
@@ -123,7 +109,7 @@ def select(endpoint: Endpoint, values: Mapping[str, Any], columns: tuple[Column,
     )
     order = ", ".join(
         f"answer.{quote_name(name.lstrip('-'))}{' desc' if name.startswith('-') else ''} nulls last"
-        for name in endpoint.sorted_by
+        for name in (*endpoint.order, *endpoint.key)
     )
     paging = {name: values[name] for name in ("limit", "offset") if name in values}
     return Query(
@@ -135,15 +121,12 @@ def select(endpoint: Endpoint, values: Mapping[str, Any], columns: tuple[Column,
     )
 
 
-def find_columns(
-    connection: duckdb.DuckDBPyConnection, endpoint: Endpoint, file: object
-) -> tuple[Column, ...]:
+def find_columns(connection: duckdb.DuckDBPyConnection, endpoint: Endpoint) -> tuple[Column, ...]:
     """The columns that an endpoint's answers have in a warehouse, with their types.
 
     Args:
         connection: to the warehouse.
         endpoint: whose rows they are.
-        file: what to call the warehouse in an error.
 
     Raises:
         CasebookError: if the warehouse lacks the mart, or a column that the endpoint needs.
@@ -154,20 +137,18 @@ def find_columns(
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         kind = "table function" if endpoint.is_function else "mart"
         reason = f"the published build has no {kind} {endpoint.relation}"
-        raise CasebookError(reason, file=file, fix=BUILD) from error
-    about = endpoint.described
-    columns = tuple(
-        Column(name, type_, about.get(endpoint.columns.get(name, name), ""))
-        for name, type_, *_ in found
-    )
+        raise CasebookError(reason, fix=BUILD) from error
+    types = {name: type_ for name, type_, *_ in found}
     needed = [one.column for one in endpoint.parameters.values() if one.column]
-    needed += [name.lstrip("-") for name in endpoint.sorted_by]
-    names = {column.name for column in columns}
-    if lacking := [name for name in dict.fromkeys(needed) if name not in names]:
+    needed += [name.lstrip("-") for name in (*endpoint.order, *endpoint.key)]
+    if lacking := [name for name in dict.fromkeys(needed) if name not in types]:
         reason = f"{endpoint.relation} of the published build has no column {', '.join(lacking)}"
-        fix = f"{BUILD}, with this version of Casebook"
-        raise CasebookError(reason, file=file, fix=fix)
-    return columns
+        raise CasebookError(reason, fix=f"{BUILD}, with this version of Casebook")
+    about = endpoint.described
+    return tuple(
+        Column(name, type_, about.get(endpoint.columns.get(name, name), ""))
+        for name, type_ in types.items()
+    )
 
 
 def _relation_sql(endpoint: Endpoint) -> str:

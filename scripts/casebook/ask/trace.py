@@ -20,46 +20,28 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Origin:
-    """A mart row and the raw record that it was made from.
+    """A mart row and the raw record that it was made from."""
 
-    Attributes:
-        table: `schema.table` of the mart.
-        row: the mart's columns and values.
-        source_file: the raw file's path under `raw/`.
-        source_record: the record's number in it, from 1.
-        landed: the record as it stands in the lake, declared columns and text values.
-        file_hash: SHA-256 of the raw file that was landed.
-        source_name: the dbt source.
-        table_name: the dbt source table.
-        format: the reader that read the file.
-    """
-
-    table: str
-    row: Row
-    source_file: str
-    source_record: int
-    landed: dict[str, str | None]
-    file_hash: str
+    table: str  # `schema.table` of the mart
+    row: Row  # its columns and values
+    source_file: str  # the raw file's path under `raw/`
+    source_record: int  # the record's number in it, from 1
+    landed: dict[str, str | None]  # the record in the lake: declared columns and text values
+    file_hash: str  # SHA-256 of the raw file that was landed
     source_name: str
     table_name: str
-    format: str
+    format: str  # the reader that read the file
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one mart that a row was made of.
+    """Rows of one mart that a row was made of."""
 
-    Attributes:
-        table: `schema.table` of that mart.
-        rows: how many they are.
-        figures: columns of the row that they add up to: how, what they give, and what it has.
-        origins: the first of them in file order.
-    """
-
-    table: str
+    table: str  # `schema.table` of that mart
     rows: int
+    # Columns of the row that they add up to: how, what they give, and what it has.
     figures: dict[str, tuple[str, Any, Any]]
-    origins: tuple[Origin, ...]
+    origins: tuple[Origin, ...]  # of the first of them in file order
 
 
 @dataclass(frozen=True)
@@ -81,6 +63,16 @@ class _Mart:
     keys: list[list[str]]
     made_of: list[Mapping[str, Any]]
 
+    def key_columns(self, length: int) -> list[str]:
+        """The columns that values are given for: a key that has as many, or else the first ones."""
+        names = list(self.columns)
+        if "source_file" in names:
+            names = names[: names.index("source_file")]
+        if length > len(names):
+            fix = f"give values of its first columns: {', '.join(names)}"
+            raise CasebookError(f"{self.relation} has no key of {length} columns", fix=fix)
+        return next((key for key in self.keys if len(key) == length), names[:length])
+
 
 def trace(
     connection: duckdb.DuckDBPyConnection, table: str, key: Sequence[str], most: int | None = None
@@ -99,25 +91,21 @@ def trace(
     """
     marts = _marts(connection)
     mart = _named(marts, table)
-    names = _key_columns(mart, len(key))
+    names = mart.key_columns(len(key))
     is_key = " and ".join(f"{quote_name(n)} = try_cast(? as {mart.columns[n]})" for n in names)
-    found = _rows(connection, f"select * from {mart.relation} where {is_key}", list(key))
+    connection.execute(
+        f"create or replace temp table traced as select * from {mart.relation} where {is_key}",
+        list(key),
+    )
+    found = _rows(connection, "from traced")
     if not found:
         values = (f"{name} is {value}" for name, value in zip(names, key, strict=True))
-        raise CasebookError(
-            f"{mart.relation} has no row whose {' and '.join(values)}",
-            fix="`casebook rejects --raw` shows the records that are in no mart",
-        )
+        reason = f"{mart.relation} has no row whose {' and '.join(values)}"
+        fix = "`casebook rejects --raw` shows the records that are in no mart"
+        raise CasebookError(reason, fix=fix)
     if mart.made_of and len(found) > 1:
-        raise CasebookError(
-            f"{len(found):,} rows of {mart.relation} have that",
-            fix=f"give its whole key: {' '.join(mart.keys[0])}",
-        )
-    if mart.made_of:
-        connection.execute(
-            f"create or replace temp table traced as select * from {mart.relation} where {is_key}",
-            list(key),
-        )
+        fix = f"give its whole key: {' '.join(mart.keys[0])}"
+        raise CasebookError(f"{len(found):,} rows of {mart.relation} have that", fix=fix)
     return [
         Traced(
             mart.relation,
@@ -159,25 +147,9 @@ def _named(marts: Mapping[str, _Mart], table: str) -> _Mart:
         both = " and ".join(mart.relation for mart in named)
         raise CasebookError(f"{table} is the name of {both}", fix="name the schema, too")
     if not named:
-        known = ", ".join(mart.relation for mart in traceable) or "none yet"
-        raise CasebookError(
-            f"{table} is no mart that says where its rows are from",
-            fix=f"the marts that do: {known}",
-        )
+        fix = f"the marts that do: {', '.join(one.relation for one in traceable) or 'none yet'}"
+        raise CasebookError(f"{table} is no mart that says where its rows are from", fix=fix)
     return named[0]
-
-
-def _key_columns(mart: _Mart, length: int) -> list[str]:
-    """The columns that values are given for: of a key that has as many, or else the first ones."""
-    names = list(mart.columns)
-    if "source_file" in names:
-        names = names[: names.index("source_file")]
-    if length > len(names):
-        raise CasebookError(
-            f"{mart.relation} has no key of {length} columns",
-            fix=f"give values of its first columns: {', '.join(names)}",
-        )
-    return next((key for key in mart.keys if len(key) == length), names[:length])
 
 
 def _part(
@@ -196,13 +168,11 @@ def _part(
     [(rows, *values)] = connection.execute(f"select {counted} from ({parts})").fetchall()
     first = f"{parts} order by part.source_file, part.source_record"
     shown = _rows(connection, first if most is None else f"{first} limit {most}")
+    pairs = zip(figures.items(), values, strict=True)
     return Part(
         relation,
         rows,
-        {
-            column: (how, value, row[column])
-            for (column, how), value in zip(figures.items(), values, strict=True)
-        },
+        {column: (how, value, row[column]) for (column, how), value in pairs},
         tuple(_origin(connection, relation, one) for one in shown),
     )
 
@@ -223,10 +193,9 @@ def _origin(connection: duckdb.DuckDBPyConnection, table: str, row: Row) -> Orig
             [file, record],
         )
     except duckdb.Error as error:
-        raise CasebookError(
-            f"the lake that the warehouse was built over cannot be read: {error}",
-            fix="run `casebook build` with the lake in its place",
-        ) from error
+        reason = f"the lake that the warehouse was built over cannot be read: {error}"
+        fix = "run `casebook build` with the lake in its place"
+        raise CasebookError(reason, fix=fix) from error
     texts = {name: value for name, value in landed.items() if not name.startswith("_")}
     return Origin(table, row, file, record, texts, landed["_file_hash"], source, raw_table, form)
 

@@ -156,8 +156,7 @@ def _print_answer(
     settings: Settings, path: str, given: dict[str, str | None], shown: dict[str, str]
 ) -> None:
     """Print what an endpoint answers; `shown` are names of parameters that are no options."""
-    from casebook.ask.declared import BUILD, read_endpoints, read_values
-    from casebook.ask.parameters import InvalidRequestError
+    from casebook.ask.declared import BUILD, InvalidRequestError, read_endpoints, read_values
     from casebook.ask.query import find_columns, select
     from casebook.ask.warehouse import open_warehouse
 
@@ -166,7 +165,7 @@ def _print_answer(
         if endpoint is None:
             reason = f"the published build declares no {path}"
             raise CasebookError(reason, file=settings.warehouse, fix=BUILD)
-        columns = find_columns(connection, endpoint, settings.warehouse)
+        columns = find_columns(connection, endpoint)
         sent = {name: value for name, value in given.items() if value is not None}
         try:
             query = select(endpoint, read_values(endpoint, sent), columns)

@@ -179,17 +179,11 @@ def _build_on_spark(settings: Settings, options: list[str], verbose: bool, quiet
 
 
 def _print_summary(settings: Settings) -> None:
-    from casebook.ask.warehouse import (
-        has_table,
-        older_audit,
-        open_warehouse,
-        rejects,
-        rows_per_mart,
-    )
+    from casebook.ask.warehouse import has_table, last_build, older_audit, open_warehouse, rejects
     from casebook.build.summary import summaries
 
     with open_warehouse(settings.warehouse) as connection:
-        marts = rows_per_mart(connection)
+        _, marts = last_build(connection) or ("", {})
         declared = has_table(connection, "audit", "declarations")
         found = list(summaries(connection, marts)) if declared else []
         audited = {"audit.rejected_rows", "audit.loaded_files"} <= marts.keys()

@@ -46,8 +46,8 @@ def declare(
     Types, keys and what is required are guessed from the file's first records. The draft builds as
     it stands; what is to be looked at is marked `# confirm:`.
     """
-    from casebook.draft import declare as draft_files
-    from casebook.draft import preview, write
+    from casebook.draft.project import declare as draft_files
+    from casebook.draft.project import preview, write
 
     settings = find_settings(raw)
     split = [path.partition("#") for path in paths]

@@ -73,7 +73,8 @@ def report(
                 "dbt cannot describe the project: " + "\n".join(run.errors),
                 fix="`dbt parse` shows where the project is broken",
             )
-        written = write_site(connection, work / "dbt", site, work / "catalogue", catalogue)
+        beside = work / "catalogue" if catalogue else None
+        written = write_site(connection, work / "dbt", site, beside)
     if not quiet:
         for name, page in zip(("report", "catalogue"), written, strict=False):
             out.print(f"{name}: {page}", markup=False)

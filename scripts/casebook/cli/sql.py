@@ -33,8 +33,7 @@ def sql(
     """Query the published warehouse: a table on a terminal, comma-separated values elsewhere."""
     import duckdb
 
-    from casebook.ask.sql import find_query, write_answer
-    from casebook.ask.warehouse import open_warehouse
+    from casebook.ask.warehouse import find_query, open_warehouse, write_answer
 
     settings = find_settings(warehouse=warehouse, published=True)
     with open_warehouse(settings.warehouse) as connection:

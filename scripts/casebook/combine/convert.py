@@ -6,17 +6,19 @@ a gzip header and a trailer, are one gzip stream, which every program reads to i
 
 from __future__ import annotations
 
-import base64
+import gc
 import json
-from collections.abc import Iterator
+import signal
+import sys
 from pathlib import Path
 
+import msgspec
 from isal import isal_zlib
 
-from casebook.combine.delimited import read_delimited
-from casebook.combine.json_records import read_elements, read_json_lines
-from casebook.combine.workers import Converted
-from casebook.errors import Refused
+from casebook.combine.outputs import Converted
+from casebook.combine.records import Pieces, read_delimited, read_json
+from casebook.errors import CasebookError, Refused
+from casebook.files import check_file, name_below, status_below
 from casebook.readers.archives import UNREADABLE, open_utf8, refused
 from casebook.readers.choose import find_reader
 from casebook.readers.header import guess_header
@@ -27,20 +29,24 @@ from casebook.readers.json_split import Element
 _LEVEL = 2
 
 
-def convert(path: str, source_file: str, part: str, skip_bad: bool) -> Converted:
+def convert(raw: str, path: str, part: str, skip_bad: bool) -> Converted:
     """Convert one raw file.
 
     Args:
-        path: the file.
-        source_file: its path below the raw folder, with `/`.
+        raw: the raw folder.
+        path: the file, which is in it.
         part: where the stretch goes; bad records go to the same with `.rejected.jsonl` behind it.
-        skip_bad: whether bad records are put aside; if not, the first one stops the file.
+        skip_bad: whether bad records are put aside.
+
+    Raises:
+        CasebookError: if the file cannot be read, or its stretch not be written; without
+            `skip_bad`, also at the first bad record.
     """
-    done = Converted(path, part)
+    done = Converted(part)
     packer = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
     try:
         with Path(part).open("wb") as file, Path(f"{part}.rejected.jsonl").open("wb") as rejects:
-            for piece in _read(Path(path)):
+            for piece in _read(Path(path), Path(raw)):
                 if not isinstance(piece, Element):
                     records, lines = piece
                     done.records += records
@@ -49,32 +55,35 @@ def convert(path: str, source_file: str, part: str, skip_bad: bool) -> Converted
                     file.write(packer.compress(lines))
                 elif skip_bad:
                     done.rejected += 1
-                    rejects.write(_as_line(source_file, piece))
+                    rejects.write(_as_line(name_below(Path(raw), Path(path)), piece))
                 else:
-                    done.record = piece.number
-                    raise Refused(f"line {piece.first_line}: {piece.code}: {piece.message}")
+                    fix = "correct the record, or put such records aside with --skip-bad"
+                    reason = f"line {piece.first_line}: {piece.code}: {piece.message}"
+                    raise CasebookError(reason, file=path, record=piece.number, fix=fix)
             file.write(packer.flush(isal_zlib.Z_SYNC_FLUSH))
     except Refused as error:
-        done.failure = str(error)
+        fix = "correct it, or take it out of the folder"
+        raise CasebookError(str(error), file=path, fix=fix) from error
     except OSError as error:
-        done.failure = f"what was read of it cannot be written: {error.strerror}"
+        reason = f"what was read of it cannot be written: {error.strerror}"
+        raise CasebookError(reason, file=path, fix="make room") from error
     return done
 
 
-def _read(path: Path) -> Iterator[tuple[int, bytes] | Element]:
+def _read(path: Path, raw: Path) -> Pieces:
     """Good records, so many as lines of JSON, and bad ones."""
     try:
+        if refusal := check_file(path, status_below(path, raw)):
+            raise Refused(refusal)
         reader, compression = find_reader(path)
         with open_utf8(path, compression) as text:
-            if reader.format in ("json_array", "json_objects"):
-                yield from read_elements(text)
-            elif reader.format == "json_lines":
-                yield from read_json_lines(text)
+            if reader.looks == "JSON":
+                yield from read_json(text, reader.format == "json_lines")
             elif reader.format != "delimited":
                 raise Refused(f"neither delimited text nor JSON, but {reader.format}")
             elif header := guess_header(path, compression):
                 yield from read_delimited(text, header)
-    except UNREADABLE as error:
+    except (*UNREADABLE, RuntimeError) as error:
         raise refused(error) from error
 
 
@@ -88,7 +97,28 @@ def _as_line(source_file: str, bad: Element) -> bytes:
         "reason_code": bad.code,
         "message": bad.message,
         "raw_text": text,
-        # Where the text does not show all of it.
-        "raw_bytes": None if text.encode() == raw else base64.b64encode(raw).decode("ascii"),
+        # As base64, where the text does not show all of it.
+        "raw_bytes": None if text.encode() == raw else raw,
     }
-    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    return msgspec.json.encode(content) + b"\n"
+
+
+def _serve() -> None:
+    """Convert the files that stdin names, one a line; answer each by a line to stdout.
+
+    It ends when stdin does, so that it does not outlive the process that has started it.
+    """
+    # It keeps no circles of objects, and looking for them takes a third of its time.
+    gc.disable()
+    # Ctrl-C reaches it too; whoever started it ends it then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in sys.stdin:
+        try:
+            answer = vars(convert(*json.loads(line)))
+        except CasebookError as error:
+            answer = vars(error)
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,36 +1,34 @@
-"""Combines the files of each subfolder into one gzip file of JSON lines."""
+"""Combines the files of each subfolder into one gzip file of JSON lines.
+
+Processes convert raw files, each one file at a time. What reads them stays out of the process that
+asks, which saves it 10 MB.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import accumulate, count, islice
+from itertools import accumulate
 from pathlib import Path
+from subprocess import PIPE, Popen
+from threading import local
 
 from casebook.combine import outputs
-from casebook.combine.workers import Converted, Workers
+from casebook.combine.outputs import Combined, Converted
 from casebook.errors import CasebookError
-from casebook.files import check_file, name_below, status_below, why_unreadable
+from casebook.files import name_below
 
 # As many as memory allows: each holds about 25 MB.
 WORKERS = 2
 # Starting workers takes longer than reading so few bytes.
 SMALL = 8 << 20
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Combined:
-    """An output: its subfolder, files, records, rejected records, and its size in bytes."""
-
-    subfolder: str
-    files: int
-    records: int
-    rejected: int
-    size_bytes: int
+# Without the current folder: a file in it may have the name of a module.
+_WORKER = (sys.executable, "-P", "-m", "casebook.combine.convert")
 
 
 @dataclass
@@ -60,7 +58,7 @@ def combine(
     out: Path,
     *,
     skip_bad: bool = False,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] = lambda read, total: None,
     workers: int | None = None,
 ) -> CombineReport:
     """Write one `<subfolder>.json.gz` for every subfolder of a raw folder.
@@ -83,115 +81,93 @@ def combine(
         raise CasebookError("the outputs would lie among the raw files", file=out, fix=fix)
     report = CombineReport()
     found = _find_files(raw, report.left_alone)
-    with outputs.hold(out, raw) as work:
-        paths = [path for files in found.values() for path in files]
-        with closing(_convert_all(paths, raw, work, skip_bad, progress, workers)) as converted:
-            for name, files in found.items():
-                try:
-                    done = list(islice(converted, len(files)))
-                    report.combined.append(_publish(out, name, done, work))
-                except CasebookError as error:
-                    report.failures.append(error)
+    paths = [path for files in found.values() for path in files]
+    read = dict(zip(paths, accumulate(path.lstat().st_size for path in paths), strict=True))
+    total = max(read.values(), default=0)
+    if workers is None:
+        workers = WORKERS if total >= SMALL else 0
+    with outputs.hold(out, raw) as work, _converting(workers) as convert:
+        converted = {
+            path: convert(str(raw), str(path), str(work / f"{number}"), skip_bad)
+            for number, path in enumerate(paths)
+        }
+        for name, files in found.items():
+            done = []
+            try:
+                for path in files:
+                    done.append(converted[path].result())
+                    progress(read[path], total)
+                report.combined.append(outputs.publish(out, name, done, work))
+            except CasebookError as error:
+                report.failures.append(error)
+                for path in files:
+                    converted[path].cancel()
         removed = outputs.remove_others(out, {done.subfolder for done in report.combined})
         report.removed = [path.name for name, path in removed if name not in found]
     return report
 
 
-def _convert_all(
-    paths: Sequence[Path],
-    raw: Path,
-    work: Path,
-    skip_bad: bool,
-    progress: Progress | None,
-    workers: int | None,
-) -> Generator[Converted]:
-    """Have files converted, in order; those behind one that failed in its subfolder are not."""
-    sizes = [path.lstat().st_size for path in paths]
-    if workers is None:
-        workers = WORKERS if sum(sizes) >= SMALL else 0
-    failed, processes = set[str](), Workers(workers)
+@contextmanager
+def _converting(processes: int) -> Iterator[Callable[..., Future[Converted]]]:
+    """`casebook.combine.convert.convert`, as called in so many processes, or in this one for 0.
 
-    def run(number: int, path: Path) -> Converted:
-        subfolder, part = path.relative_to(raw).parts[0], str(work / str(number))
-        if subfolder in failed:
-            return Converted(str(path), part)
-        if refusal := _refusal(path, raw):
-            done = Converted(str(path), part, failure=refusal)
-        elif workers:
-            done = processes.convert(str(path), name_below(raw, path), part, skip_bad)
-        else:
-            from casebook.combine.convert import convert
-
-            done = convert(str(path), name_below(raw, path), part, skip_bad)
-        if done.failure:
-            failed.add(subfolder)
-        return done
-
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        try:
-            for read, done in zip(accumulate(sizes), pool.map(run, count(), paths), strict=True):
-                if progress:
-                    progress(read, sum(sizes))
-                yield done
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            processes.end()
-
-
-def _refusal(path: Path, raw: Path) -> str | None:
-    """The reason to refuse a file whatever is in it, or None."""
-    try:
-        return check_file(path, status_below(path, raw))
-    except (OSError, RuntimeError) as error:
-        return why_unreadable(error)
-
-
-def _publish(out: Path, subfolder: str, files: list[Converted], work: Path) -> Combined:
-    """Write the outputs of a subfolder.
-
-    Raises:
-        CasebookError: if one of its files could not be converted, or they cannot be written.
+    What they are doing at the end is given up.
     """
-    for file in files:
-        if file.failure:
-            fix = "correct it, or take it out of the folder"
-            if file.record is not None:
-                fix = "correct the record, or put such records aside with --skip-bad"
-            raise CasebookError(file.failure, file=file.path, record=file.record, fix=fix)
+    started, here = list[Popen[str]](), local()
+
+    def convert(raw: str, path: str, part: str, skip_bad: bool) -> Converted:
+        if not processes:
+            from casebook.combine import convert
+
+            return convert.convert(raw, path, part, skip_bad)
+        if not hasattr(here, "process"):
+            here.process = Popen(_WORKER, stdin=PIPE, stdout=PIPE, text=True)
+            started.append(here.process)
+        with suppress(BrokenPipeError):
+            print(json.dumps((raw, path, part, skip_bad)), file=here.process.stdin, flush=True)
+        if answer := here.process.stdout.readline():
+            found = json.loads(answer)
+            if "reason" in found:
+                raise CasebookError(**found)
+            return Converted(**found)
+        reason = f"the process that read it has ended, status {here.process.wait()}"
+        del here.process
+        raise CasebookError(reason, file=path, fix="combine again, with more memory if it lacks")
+
+    pool = ThreadPoolExecutor(max(1, processes))
     try:
-        size = outputs.publish(out, subfolder, files, work)
-    except OSError as error:
-        reason, fix = f"its output cannot be written: {error.strerror}", "rename it, or make room"
-        raise CasebookError(reason, file=subfolder, fix=fix) from error
-    records, rejected = sum(file.records for file in files), sum(file.rejected for file in files)
-    return Combined(subfolder, len(files), records, rejected, size)
+        yield lambda *task: pool.submit(convert, *task)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
 def _find_files(raw: Path, left_alone: list[str]) -> dict[str, list[Path]]:
     """The files of each subfolder and of all folders in it, in byte order."""
 
-    def look(path: Path) -> Iterator[Path]:
-        if not path.is_dir() or path.is_symlink():
-            yield path
-            return
-        for child in path.iterdir():
-            if child.name.startswith("."):
-                left_alone.append(name_below(raw, child))
-            else:
-                yield from look(child)
-
-    found: dict[str, list[Path]] = {}
-    try:
-        for path in sorted(raw.iterdir(), key=os.fsencode):
-            if path.name.startswith(".") or not path.is_dir():
+    def look(folder: Path) -> Iterator[Path]:
+        for path in folder.iterdir():
+            if path.name.startswith(".") or (folder == raw and not path.is_dir()):
                 left_alone.append(name_below(raw, path))
+            elif path.is_dir() and not path.is_symlink():
+                yield from look(path)
             else:
-                found[path.name] = sorted(look(path), key=os.fsencode)
+                yield path
+
+    try:
+        files = sorted(look(raw), key=os.fsencode)
+        folders = sorted((path.name for path in raw.iterdir() if path.is_dir()), key=os.fsencode)
     except OSError as error:
         reason, fix = f"the folder cannot be listed: {error.strerror}", "name one that can be read"
         raise CasebookError(reason, file=error.filename, fix=fix) from error
-    if not found:
-        fix = "put files into RAW_DIR/<subfolder>/"
-        raise CasebookError("it has no subfolders", file=raw, fix=fix)
     left_alone.sort()
+    found = {name: list[Path]() for name in folders if not name.startswith(".")}
+    for path in files:
+        found[path.relative_to(raw).parts[0]].append(path)
+    if not found:
+        raise CasebookError(
+            "it has no subfolders", file=raw, fix="put files into RAW_DIR/<subfolder>/"
+        )
     return found

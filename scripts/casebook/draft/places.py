@@ -20,13 +20,12 @@ def files_and_member(paths: Sequence[str]) -> tuple[list[Path], str | None]:
     Raises:
         CasebookError: if a file is not there, or a path does not name one table of a SQLite file.
     """
-    files: list[Path] = []
+    files, member = list[Path](), ""
     for path in map(Path, paths):
         found = path.rglob("[!.]*") if path.is_dir() else [path]
         files += sorted((f for f in found if f == path or f.is_file()), key=os.fsencode)
     if not files:
         raise CasebookError("there is no file in it", file=paths[0], fix="name a raw file")
-    member = None
     if len(files) == 1 and not files[0].exists() and "#" in str(files[0]):
         before, _, member = str(files[0]).rpartition("#")
         files = [Path(before)]
@@ -35,30 +34,24 @@ def files_and_member(paths: Sequence[str]) -> tuple[list[Path], str | None]:
             raise CasebookError("there is no such file", file=file, fix="name a raw file")
         if is_database(file.name) and len(files) > 1:
             raise CasebookError("it is a SQLite file", file=file, fix="declare it by itself")
-    if is_database(files[0].name):
-        return files, _member(files[0], member)
-    if member is not None:
-        reason, fix = f"only a SQLite file has tables such as {member}", f"declare {files[0]}"
-        raise CasebookError(reason, file=files[0], fix=fix)
-    return files, None
-
-
-def _member(file: Path, member: str | None) -> str:
-    """The table of a SQLite file that is meant."""
+    file = files[0]
+    if not is_database(file.name):
+        if member:
+            reason, fix = f"only a SQLite file has tables such as {member}", f"declare {file}"
+            raise CasebookError(reason, file=file, fix=fix)
+        return files, None
     try:
         tables = table_names(file)
     except Refused as refused:
         fix = "name a file that `casebook load` reads"
         raise CasebookError(f"cannot be read: {refused}", file=file, fix=fix) from refused
-    found = tables[0] if member is None and len(tables) == 1 else find_table(tables, member or "")
-    if found:
-        return found
-    example = f"{file}#{tables[0]}" if tables else "a file with tables"
-    raise CasebookError(
-        f"it has no table {member}" if member else f"it has {len(tables)} tables",
-        file=file,
-        fix=f"name one of them, as {example}; they are: {', '.join(tables) or 'none'}",
-    )
+    table = tables[0] if len(tables) == 1 and not member else find_table(tables, member)
+    if table is None:
+        reason = f"it has no table {member}" if member else f"it has {len(tables)} tables"
+        example = f"{file}#{tables[0]}" if tables else "a file with tables"
+        fix = f"name one of them, as {example}; they are: {', '.join(tables) or 'none'}"
+        raise CasebookError(reason, file=file, fix=fix)
+    return files, table
 
 
 def table_of(

@@ -1,20 +1,26 @@
-"""The files that a draft writes or adds to: the table's own, and those around it in the project."""
+"""Drafts what a new raw table needs, from the first records of its files, and writes it."""
 
 from __future__ import annotations
 
+import difflib
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from casebook.draft.columns import Guess
-from casebook.draft.insert import NotThere, add, item
-from casebook.draft.key import Key
-from casebook.draft.render import render, scalar
-from casebook.draft.sample import Sample
-from casebook.sources import Table
+from casebook.draft.columns import Guess, Key, find_key, guess_columns
+from casebook.draft.kinds import Casts
+from casebook.draft.names import singular
+from casebook.draft.places import NAME, files_and_member, path_values, table_of
+from casebook.draft.render import NotThere, add, item, render, scalar
+from casebook.draft.sample import Sample, read_sample
+from casebook.errors import CasebookError
+from casebook.settings import Settings
+from casebook.sources import Table, read_sources
+from casebook.sql import connect
 
 _SCHEMAS = re.compile(r"(include: \^models/marts\n\s+schema_name_pattern: \^\()([^)]*)(\)\$)")
 # Who owns a staging model whose source has no case, and so no group, yet.
@@ -53,13 +59,88 @@ class Draft:
         return f"{self.source}.{self.table}"
 
 
-def draft_files(project: Path, draft: Draft) -> None:
-    """Draft the text of each file, and what has to be added to others by hand.
+def declare(
+    settings: Settings,
+    paths: str | Sequence[str],
+    table: str | None = None,
+    *,
+    case: str | None = None,
+    force: bool = False,
+) -> Draft:
+    """Draft the declaration, the staging model and its YAML for raw files. Nothing is written.
 
     Args:
-        project: the project's folder.
-        draft: the table; with a case, the case's own entries are drafted too.
+        settings: where the project and the raw files are.
+        paths: the files, or a folder with all of them; for SQLite one file with `#` and a table,
+            where it has several.
+        table: `source.table`, where the files' folders do not say it.
+        case: the case that takes the table up: its group, schema and intermediate model too.
+        force: draft the staging model even where there is one already.
+
+    Raises:
+        CasebookError: if a file cannot be read, the folders do not say which table it is of, the
+            table is declared already, or a file of the draft exists.
     """
+    files, member = files_and_member([paths] if isinstance(paths, str) else paths)
+    source, name = table_of(settings, files, member, table)
+    if case is not None and not NAME.fullmatch(case):
+        fix = "lower case, digits and underscores"
+        raise CasebookError(f"{case} is no name for a case", fix=fix)
+    known = read_sources(settings.project).get(f"{source}.{name}")
+    folder = settings.project / "models" / "staging" / source
+    for there in (folder / f"stg_{source}__{name}{ending}" for ending in (".sql", ".yml")):
+        if there.exists() and not (known or force):
+            fix = "--force writes a new draft over it"
+            raise CasebookError("it exists already", file=there, fix=fix)
+    casts = Casts(settings.project)
+    with (
+        tempfile.TemporaryDirectory(prefix="casebook_") as work,
+        connect(Path(work, "spill")) as connection,
+    ):
+        sample = read_sample(connection, files, member, name, Path(work))
+        delivered = [name.delivered for names in sample.files for name in names]
+        if known:
+            raise CasebookError(
+                f"{source}.{name} is declared already",
+                file=folder / f"_{source}__sources.yml",
+                fix=_what_to_add(known, delivered),
+            )
+        guesses = guess_columns(connection, sample.files, casts)
+        key = find_key(connection, guesses, singular(name))
+    # dbt renders the text of its YAML, so that a column's name could run what it likes.
+    for column in filter(re.compile(r"\{[{%#]").search, delivered):
+        reason = f"dbt would take the column's name {column!r} for a template"
+        raise CasebookError(reason, file=files[0], fix="have the column renamed")
+    values = path_values(settings, files) if table is None else []
+    draft = Draft(source, name, sample, guesses, key, values, case)
+    _draft_files(settings.project, draft)
+    return draft
+
+
+def preview(settings: Settings, draft: Draft) -> str:
+    """What `write` would do: new files as they are, and what changes in the others."""
+    parts = []
+    for path, text in draft.files.items():
+        name = path.relative_to(settings.project).as_posix()
+        if path.exists():
+            lines = path.read_bytes().decode("utf-8").splitlines(), text.splitlines()
+            parts.append("\n".join(difflib.unified_diff(*lines, name, name, lineterm="")) + "\n")
+        else:
+            parts.append(f"# {name}\n{text}")
+    return "\n".join(parts)
+
+
+def write(draft: Draft) -> list[Path]:
+    """Write the files of a draft; returns those of them that were not there yet."""
+    new = [path for path in draft.files if not path.exists()]
+    for path, text in draft.files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8"))
+    return new
+
+
+def _draft_files(project: Path, draft: Draft) -> None:
+    """Draft the text of each file, and what has to be added to others by hand."""
     files, source, table, case = draft.files, draft.source, draft.table, draft.case
 
     def change(name: str, *additions: tuple[list[str], str | tuple[str, str]]) -> None:
@@ -111,7 +192,7 @@ def draft_files(project: Path, draft: Draft) -> None:
             files[path] = render(f"intermediate.{ending}", **values)
 
 
-def what_to_add(known: Table, delivered: Sequence[str]) -> str:
+def _what_to_add(known: Table, delivered: Sequence[str]) -> str:
     """What a file delivers that is not declared, as aliases of what it does not deliver."""
     spellings = {s.lower(): c.name for c in known.columns for s in (c.name, *c.aliases)}
     new = [name for name in dict.fromkeys(delivered) if name.lower() not in spellings]

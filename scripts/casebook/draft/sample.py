@@ -27,18 +27,7 @@ MOST_RECORDS = 20_000
 MOST_BYTES = 64 << 20
 # What no column is called: a number that is no year, a date, a time.
 _VALUE = re.compile(r"[-+]?(\d{1,3}|\d{5,}|\d*[.,]\d+)|\d{4}-\d\d-\d\d([ T].*)?")
-_KEYS = """
-    select key
-    from (
-        select record, unnest(keys) as key, generate_subscripts(keys, 1) as place
-        from (
-            select record, case when json_valid(text) then json_keys(text) end as keys
-            from (select unnest($texts) as text, generate_subscripts($texts, 1) as record)
-        )
-    )
-    group by key
-    order by min((record, place))
-"""
+_KEYS = "select flatten([case when json_valid(t) then json_keys(t) end for t in $texts])"
 
 
 @dataclass(frozen=True)
@@ -146,7 +135,8 @@ def _read_head(
         size += len(text)
     if header is None and texts:
         found = [text.raw.decode("utf-8", "replace") for text in texts]
-        names = [key for (key,) in connection.execute(_KEYS, {"texts": found}).fetchall()]
+        (keys,) = connection.execute(_KEYS, {"texts": found}).fetchone() or ([],)
+        names = list(dict.fromkeys(keys))
     elif header is None:
         quarantine = Quarantine(work / "empty.jsonl")
         workspace = Workspace(connection, work, work / "empty.parquet", quarantine)
@@ -185,6 +175,5 @@ def _seen(records: int, is_whole: bool, place: str, files: int) -> str:
         return f"{records:,} records of {files} files"
     if not records:
         return f"{place}, which has no records"
-    if records == 1:
-        return f"the only record of {place}" if is_whole else f"the first record of {place}"
-    return f"the {'' if is_whole else 'first '}{records:,} records of {place}"
+    first = "" if is_whole else "first "
+    return f"the {first}{records:,} record{'s' * (records > 1)} of {place}"

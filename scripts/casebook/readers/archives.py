@@ -7,7 +7,6 @@ import codecs
 import gzip
 import io
 import lzma
-import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -150,7 +149,7 @@ def refused(error: Exception) -> Refused:
     if isinstance(error, EOFError):
         return Refused("the archive breaks off; have it delivered again")
     if isinstance(error, OSError) and error.errno:
-        return Refused(f"cannot be read: {os.strerror(error.errno)}")
+        return Refused(f"cannot be read: {error.strerror}")
     if isinstance(error, UNREADABLE):
         return Refused(f"the archive is damaged ({error}); have it delivered again")
     return Refused(f"cannot be read: {error}")

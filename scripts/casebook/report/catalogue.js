@@ -6,6 +6,11 @@
     return new Response(Uint8Array.from(atob(packed), (c) => c.charCodeAt(0)));
   };
 })();
+// Light or dark, as the reader's system is.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => (document.documentElement.dataset.theme = dark.matches ? "dark" : "light");
+dark.addEventListener("change", follow);
+follow();
 // What scrolls can be reached by keyboard.
 new MutationObserver(() => {
   for (const code of document.querySelectorAll("pre:not([tabindex])")) code.tabIndex = 0;

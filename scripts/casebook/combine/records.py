@@ -1,0 +1,202 @@
+"""The records of delimited text and of JSON as lines of strict JSON.
+
+A column is of numbers if all values in the file's first rows (1,000, or 1 MiB of text) are empty or
+numbers of JSON as they stand, which `007`, `+5`, `.5` and `1,5` are not. An empty value is null. A
+later value of such a column that is no number is written as a string.
+
+JSON stays as it is spelled. A record over several lines is put on one. What the loader takes though
+it is not strict JSON is made so: a comma before a closing bracket goes, and `NaN`, `Infinity` and
+the like become strings of the same spelling.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from io import BufferedReader
+from itertools import chain, islice
+from json.encoder import encode_basestring as quote
+from typing import BinaryIO
+
+import msgspec
+
+from casebook.errors import Refused
+from casebook.readers.base import MAX_RECORD_BYTES
+from casebook.readers.columns import why_bad_bytes
+from casebook.readers.header import Header
+from casebook.readers.json_split import Element, elements
+from casebook.readers.split import SMALL_BLOCK, Splitter
+
+FIRST_ROWS, FIRST_BYTES = 1000, 1 << 20
+_BATCH = 500
+_NUMBER = r"[ \t]*+-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+[ \t]*+"
+_is_number = re.compile(_NUMBER).fullmatch
+# Stands between values, and for a carriage return, which `csv` does not take; no text has it.
+_MARK = "\ud80d"
+_all_numbers = re.compile(rf"(?:(?:{_NUMBER})?+{_MARK})*+").fullmatch
+_LENIENT = re.compile(
+    rb'("(?:[^"\\]|\\.)*+")|,(?=\s*[\]}])|(-?\b(?:nan|inf(?:inity)?)\b)', re.IGNORECASE
+)
+_check_json = msgspec.json.Decoder(msgspec.Raw).decode
+csv.field_size_limit(MAX_RECORD_BYTES)
+# As deep as records may be nested.
+sys.setrecursionlimit(20_000)
+Pieces = Iterator[tuple[int, bytes] | Element]
+
+
+class _Bad(Exception):
+    """One of some records cannot be read; its code and a message."""
+
+
+def read_delimited(text: BinaryIO, header: Header) -> Pieces:
+    """The good records of delimited text, which is UTF-8, as lines of JSON, and the bad ones.
+
+    Raises:
+        Refused: if the header cannot be read, or names a column twice.
+    """
+    names = header.names[:-1] if header.has_extra else header.names
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise Refused(f"several columns are called {quote(twice[0])}; give each a name of its own")
+    members = (f"{quote(name)}:".replace("%", "%%") + "%s" for name in names)
+    as_line = f"{{{','.join(members)}}}\n".__mod__
+
+    def parse(raws: Sequence[bytes]) -> list[list[str]]:
+        rows = _parse(raws, header.delimiter)
+        if header.has_extra:
+            rows = [row[:-1] if row[len(names) :] == [""] else row for row in rows]
+        if wrong := {*map(len, rows)} - {len(names)}:
+            raise _Bad("wrong_field_count", f"{wrong.pop()} fields instead of {len(names)}")
+        return rows
+
+    def as_lines(raws: Sequence[bytes]) -> bytes:
+        columns = map(_spell, zip(*parse(raws), strict=True), are_numbers)
+        return "".join(map(as_line, zip(*columns, strict=True))).encode()
+
+    batches = _split(text, header.delimiter, header.line_end, header.first_line)
+    (first,) = next(batches)
+    try:
+        parse(_checked([first]))
+    except _Bad as bad:
+        reason = f"line {first.first_line}: the header cannot be read: {bad.args[1]}"
+        raise Refused(reason) from bad
+    held = list[Sequence[Element]]()
+
+    def first_rows() -> Iterator[list[str]]:
+        size = 0
+        while size < FIRST_BYTES and (batch := next(batches, None)):
+            held.append(batch)
+            size += sum(len(record.raw) for record in batch)
+            for record in batch:
+                with suppress(_Bad):
+                    yield from parse(_checked([record]))
+
+    are_numbers = [
+        any(values) and all(map(_is_number, filter(None, values)))
+        for values in zip(*islice(first_rows(), FIRST_ROWS), strict=True)
+    ] or [False] * len(names)
+    yield from _convert(chain(held, batches), as_lines)
+
+
+def read_json(text: BinaryIO, is_lines: bool) -> Pieces:
+    """The same of JSON: records on a line each, or else as elements of an array or one by one."""
+    if not is_lines:
+        found = elements(text)
+        return _convert(iter(lambda: list(islice(found, _BATCH)), []), _json_as_lines)
+    assert isinstance(text, BufferedReader)
+    start = text.peek(1)
+    line_end = "\r" if b"\r" in start and b"\n" not in start else "\n"
+    return _convert(_split(text, None, line_end), _json_as_lines)
+
+
+def _split(
+    text: BinaryIO, delimiter: str | None, end: str, start: int = 1
+) -> Iterator[list[Element]]:
+    """The records from a line on that are not blank; that of a header by itself, as number 0."""
+    number, line = 0 if delimiter else 1, 1
+    for piece in Splitter(delimiter, end).split(text, SMALL_BLOCK):
+        batch = []
+        for raw in piece.records:
+            if line >= start and (raw if delimiter else raw.strip()):
+                batch.append(Element(number, line, raw, piece.code, piece.message))
+                number += 1
+            line += piece.lines or 1
+        if batch and not batch[0].number:
+            yield [batch.pop(0)]
+        if batch:
+            yield batch
+
+
+def _convert(
+    batches: Iterable[Sequence[Element]], as_lines: Callable[[Sequence[bytes]], bytes]
+) -> Pieces:
+    """Records at once where all of a batch are good, else one by one."""
+    for batch in batches:
+        try:
+            yield len(batch), as_lines(_checked(batch))
+        except _Bad:
+            for record in batch:
+                try:
+                    yield 1, as_lines(_checked([record]))
+                except _Bad as bad:
+                    yield record._replace(code=bad.args[0], message=bad.args[1])
+
+
+def _checked(batch: Sequence[Element]) -> list[bytes]:
+    for record in batch:
+        if record.code:
+            raise _Bad(record.code, record.message)
+        if message := why_bad_bytes("record", record.raw):
+            raise _Bad("bad_bytes", message)
+    return [record.raw for record in batch]
+
+
+def _parse(raws: Sequence[bytes], delimiter: str) -> list[list[str]]:
+    """The fields of records."""
+    texts = [raw.decode().replace("\r", _MARK) for raw in raws]
+    rows = list(csv.reader(texts, delimiter=delimiter))
+    if not any(_MARK in text for text in texts):
+        return rows
+    return [[field.replace(_MARK, "\r") for field in row] for row in rows]
+
+
+def _spell(values: Sequence[str], are_numbers: bool) -> list[str]:
+    """The values of a column in JSON."""
+    if are_numbers and _all_numbers(_MARK.join([*values, ""])):
+        return [value or "null" for value in values]
+    if are_numbers:
+        return [v if _is_number(v) else quote(v) if v else "null" for v in values]
+    return [quote(value) if value else "null" for value in values]
+
+
+def _json_as_lines(raws: Sequence[bytes]) -> bytes:
+    texts = [*map(bytes.strip, raws)]
+    lines = b"\n".join([*texts, b""])
+    try:
+        if lines.count(b"\n") > len(texts) or b"\r" in lines:
+            raise ValueError("a record stands on several lines")
+        list(map(_check_json, texts))
+    except (ValueError, RecursionError) as error:
+        if len(texts) > 1:
+            raise _Bad("not_json", str(error)) from error
+        lines = _made_strict(texts[0])
+    # No JSON begins with more than `{`.
+    if min(texts) < b"{":
+        raise _Bad("not_an_object", "it is JSON, but not an object")
+    return lines
+
+
+def _made_strict(text: bytes) -> bytes:
+    """A record that is not strict JSON, or stands on several lines, as a line."""
+
+    def strict(found: re.Match[bytes]) -> bytes:
+        return found[1] or (b'"%b"' % found[2] if found[2] else b"")
+
+    try:
+        return msgspec.json.format(_LENIENT.sub(strict, text), indent=-1) + b"\n"
+    except msgspec.DecodeError as error:
+        raise _Bad("not_json", str(error)) from error
+    except RecursionError as error:
+        raise _Bad("not_json", "it is nested too deep") from error
