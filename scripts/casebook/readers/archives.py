@@ -80,6 +80,7 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         while not self._rest:
+            self._rest = memoryview(b"")
             piece = next(self._pieces, None)
             if piece is None:
                 return 0
@@ -130,8 +131,8 @@ def _in_utf8(text: BinaryIO, encoding: str | None) -> Iterator[bytes]:
             encoding = "utf-16"
         if encoding is None:
             yield piece.removeprefix(codecs.BOM_UTF8)
-            while piece := text.read(CHUNK):
-                yield piece
+            del piece  # so that one piece is held at a time
+            yield from iter(lambda: text.read(CHUNK), b"")
             return
         is_wide = encoding.replace("-", "").lower().startswith(("utf16", "utf32"))
         decoder = codecs.getincrementaldecoder(encoding)("strict" if is_wide else "surrogateescape")
