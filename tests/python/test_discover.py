@@ -367,7 +367,7 @@ def test_each_member_of_a_zip_archive_is_a_file_of_its_own(shop: Workshop) -> No
     zip_of(shop.folder / "x.zip", members)
     report = shop.load()
     states = {r.entry.source_file.removeprefix(name): r.entry.state for r in report.files}
-    assert (states["a.jsonl"], states["other/a.csv"]) == ("appended", "unchanged")
+    assert (states["a.jsonl"], states["./other/a.csv"]) == ("appended", "unchanged")
     assert [entry.source_file for entry in report.gone] == [f"{name}deep/a.csv"]
 
 
