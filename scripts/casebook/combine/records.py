@@ -152,12 +152,14 @@ def _convert(
 
 
 def _checked(batch: Sequence[Element]) -> list[bytes]:
+    """The bytes of records that could be told apart and are UTF-8."""
+    raws = [record.raw for record in batch]
     for record in batch:
         if record.code:
             raise _Bad(record.code, record.message)
-        if message := why_bad_bytes("record", record.raw):
-            raise _Bad("bad_bytes", message)
-    return [record.raw for record in batch]
+    if message := why_bad_bytes("record", b"\n".join(raws)):
+        raise _Bad("bad_bytes", message)
+    return raws
 
 
 def _spell(values: Sequence[str], are_numbers: bool) -> list[str]:
