@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -113,6 +114,9 @@ def postgres(address: Address, application: str) -> Iterator[Cursor]:
             cursor.execute("set timezone to 'UTC'")
             yield cursor
     except adbc_driver_manager.Error as error:
+        # ADBC takes Ctrl-C for itself while a statement runs, and cancels that.
+        if "due to user request" in str(error):
+            signal.raise_signal(signal.SIGINT)
         raise _explained(error, address, connected=connection is not None) from error
     finally:
         if connection is not None:

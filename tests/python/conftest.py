@@ -24,7 +24,7 @@ os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--faults", type=int, default=60, help="how many faults test_faults.py tries")
+    parser.addoption("--faults", type=int, default=62, help="how many faults test_faults.py tries")
     parser.addoption("--publishes", type=int, default=0, help="and how many builds readers watch")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 from casebook.build.publish import held
@@ -64,8 +66,6 @@ def test_a_reader_and_a_build_do_not_disturb_each_other(built: Workbench) -> Non
 
 
 def test_a_second_build_of_the_same_warehouse_says_that_one_is_running(bench: Workbench) -> None:
-    import fcntl
-
     bench.write("a.jsonl", [vote(1)])
     with (bench.root / "warehouse.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -271,6 +271,27 @@ def test_a_build_and_a_bare_dbt_build_exclude_each_other(built: Workbench) -> No
         refused = built.dbt("run", "--select", "votes", status=2)
         assert "Could not set lock" in refused.stdout + refused.stderr
     assert not built.warehouse.exists()
+
+
+def test_builds_of_two_warehouses_of_a_project_take_turns_at_dbts_results(
+    bench: Workbench,
+) -> None:
+    bench.write("a.jsonl", [vote(1)])
+    results = bench.root / "target" / "build" / "run_results.json"
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text("of another build")
+    build = [str(Path(sys.executable).with_name("casebook")), "build", *UNTESTED]
+    environment = bench.environment | {"PWD": str(bench.project)}
+    with results.with_name(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = subprocess.Popen(build, cwd=bench.project, env=environment)
+        waits = f"-> FLOCK  ADVISORY  WRITE {process.pid} "
+        while waits not in Path("/proc/locks").read_text():
+            assert process.poll() is None
+            time.sleep(0.05)
+        assert results.read_text() == "of another build"
+    assert process.wait() == 0
+    assert bench.query("select count(*) from blog_analysis.votes") == [(1,)]
 
 
 def test_a_warehouse_that_is_built_again_and_again_stays_small(bench: Workbench) -> None:

@@ -337,6 +337,27 @@ def test_readers_do_not_wait_and_see_whole_deliveries_only(shop):
     assert slowest[0] < 2
 
 
+def test_ctrl_c_while_the_database_works_is_one(shop):
+    shop.deliver()
+    shop.build("update shop.orders set note = 'x'")
+    waits = (
+        "select 1 from pg_stat_activity"
+        " where application_name = 'casebook deliver' and wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(shop.address) as other:
+        other.execute("lock table store.purchase")
+        run = subprocess.Popen(
+            [sys.executable, "-m", "casebook.cli.main", "deliver"],
+            env=os.environ | {"CASEBOOK_WAREHOUSE": str(shop.path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not shop.query(waits) and run.poll() is None:
+            time.sleep(0.01)
+        run.send_signal(signal.SIGINT)
+        assert (run.communicate()[1].splitlines()[-1], run.returncode) == ("interrupted", 130)
+
+
 def test_killed_at_any_instant_the_old_delivery_stands(shop, pytestconfig):
     chance = random.Random(3)
     shop.build("insert into shop.orders select n, 1, 'x', null from range(1000, 20000) as t(n)")
@@ -359,8 +380,9 @@ def test_killed_at_any_instant_the_old_delivery_stands(shop, pytestconfig):
         )
         run = start()
         time.sleep(chance.uniform(0, 1.5 * whole))
-        run.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
-        assert run.wait() in (0, -signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGINT)
+        number = chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+        run.send_signal(number)
+        assert run.wait() in (0, 128 + number, -number)  # the last while it starts
         killed += run.returncode != 0
         deadline = time.monotonic() + 20
         while (

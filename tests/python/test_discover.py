@@ -333,7 +333,7 @@ def test_each_member_of_a_zip_archive_is_a_file_of_its_own(shop: Workshop) -> No
     members = {
         "a.jsonl": lines({"Id": 1}, b"x"),
         "deep/a.csv": b"Id,Note\n2,b\n",
-        "other/a.csv": b"Id,Note\n3,c\n",
+        "./other/a.csv": b"Id,Note\n3,c\n",
         "é [1].json.gz": gzip.compress(b'[{"Id": 4}]'),
         "empty/": b"",
         "__MACOSX/a.jsonl": b"x",
@@ -348,15 +348,15 @@ def test_each_member_of_a_zip_archive_is_a_file_of_its_own(shop: Workshop) -> No
     assert report.undeclared == [f"{name}.hidden", f"{name}__MACOSX/a.jsonl"]
     found = {r.entry.source_file.removeprefix(name): r.entry for r in report.files}
     assert {key: entry.state for key, entry in found.items()} == {
+        "./other/a.csv": "new",
         "a.exe": "refused",
         "a.jsonl": "new",
         "all.db": "refused",
         "deep/a.csv": "new",
         "more.zip": "refused",
-        "other/a.csv": "new",
         "é [1].json.gz": "new",
     }
-    landed = [shop.landed(f"x.zip#{key}") for key in ("a.jsonl", "deep/a.csv", "other/a.csv")]
+    landed = [shop.landed(f"x.zip#{key}") for key in ("a.jsonl", "deep/a.csv", "./other/a.csv")]
     assert [rows[0][1] for rows in landed] == ["1", "2", "3"]
     assert shop.landed("x.zip#é [1].json.gz") == [(1, "4", None, None)]
     first = found["a.jsonl"]
@@ -367,7 +367,7 @@ def test_each_member_of_a_zip_archive_is_a_file_of_its_own(shop: Workshop) -> No
     zip_of(shop.folder / "x.zip", members)
     report = shop.load()
     states = {r.entry.source_file.removeprefix(name): r.entry.state for r in report.files}
-    assert (states["a.jsonl"], states["other/a.csv"]) == ("appended", "unchanged")
+    assert (states["a.jsonl"], states["./other/a.csv"]) == ("appended", "unchanged")
     assert [entry.source_file for entry in report.gone] == [f"{name}deep/a.csv"]
 
 

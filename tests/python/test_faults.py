@@ -1,14 +1,16 @@
-"""Fetches, loads, replays and builds that are killed, starved, damaged, run beside others.
+"""Fetches, loads, replays, builds and reports that are killed, starved, damaged, run beside others.
 
-Each test is a fault; `--faults N` says how many are tried, 60 by default, and `--publishes N` how
+Each test is a fault; `--faults N` says how many are tried, 62 by default, and `--publishes N` how
 many builds are published under the eyes of four readers, none by default. After each, what readers
 saw was a complete build, nothing that was started goes on, nothing half written is left to be taken
-for good, and the next run ends in the lake and the warehouse of an undisturbed one.
+for good, and the next run ends in the lake and the warehouse of an undisturbed one. The first
+faults are tried on votes, of which each is counted; those above 100 on the samples of all cases.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -22,7 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -33,12 +35,22 @@ from casebook.load.original import export_quarantine
 from casebook.load.replay import replay
 from casebook.load.run import load
 from casebook.settings import Settings
-from workbench import Workbench, project_with, vote
+from workbench import PROJECT, UNTESTED, Workbench, project_with, vote
 
-# The fewest models that show a vote that is lost or counted twice; no tests, and no other mart.
-FEW = ("--select", "+votes", "+row_accounting", "rejected_rows", "--exclude-resource-type", "test")
-BUILD = ("casebook", "build", *FEW)
-DBT_ALONE = ("dbt", "build", *FEW, "--exclude-resource-type", "unit_test")
+# The marts of each case that are built with the audit, without tests: few, so that it is soon done,
+# and such that they show a record that is lost or counted twice.
+MARTS = {
+    "blog": ("+outlier_weeks",),
+    "courses": ("+ratings",),
+    "film_store": ("+film_ratings",),
+    "movies": ("+movies",),
+    "music_store": ("+tracks",),
+    "storefront": ("+product_views", "+purchases"),
+}
+AUDIT = ("+row_accounting", "rejected_rows", "loaded_files")
+BUILD, DBT_ALONE = ("casebook", "build"), ("dbt", "build")
+# Columns that are the same whenever, and however often, it was loaded and built.
+LASTING = "name -> name not in ('loaded_at', '_loaded_at', 'build_number', 'landed_file', 'state')"
 Fault = Callable[["Ground", random.Random], None]
 
 
@@ -48,6 +60,7 @@ class Ground:
 
     Attributes:
         bench: the workbench.
+        case: the case that is delivered.
         votes: the votes that are delivered, and so to be published by the next build that is whole.
         corrected: broken records that were corrected by hand.
         build_seconds: how long an undisturbed build takes.
@@ -56,6 +69,7 @@ class Ground:
     """
 
     bench: Workbench
+    case: str = "blog"
     votes: set[int] = field(default_factory=set)
     corrected: int = 0
     build_seconds: float = 0.0
@@ -101,10 +115,16 @@ class Ground:
         self.corrected += 1
         return path
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
+    def full(self, command: tuple[str, ...]) -> list[str]:
+        """A command; a build with its selection."""
+        few = ["--select", *MARTS[self.case], *AUDIT, *UNTESTED] if "build" in command else []
+        return [*command, *few]
+
+    def start(self, *command: str, within: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         """Start a program on the workbench."""
+        program, *arguments = self.full(command)
         return subprocess.Popen(
-            [str(Path(sys.executable).parent / command[0]), *command[1:]],
+            [*within, str(Path(sys.executable).with_name(program)), *arguments],
             cwd=self.bench.project,
             env=self.bench.environment
             | {"PWD": str(self.bench.project), "BLOG_VOTES_URL": f"{self.bench.root}/far/*.jsonl"},
@@ -114,9 +134,13 @@ class Ground:
             text=True,
         )
 
+    def run(self, command: tuple[str, ...]) -> None:
+        """Run a command that no fault is tried on: forked, as that is sooner done."""
+        Workbench(self.bench.root, self.bench.project).run(*self.full(command))
+
     def fails(self, *command: str, says: str) -> None:
         """A command that must end with a line that says what to do."""
-        failed = self.bench.run(*command, status=1)
+        failed = self.bench.run(*self.full(command), status=1)
         assert says in failed.stderr
         assert "Fix: " in failed.stderr
         assert "Traceback" not in failed.stderr
@@ -139,7 +163,7 @@ class Ground:
 
         def look() -> None:
             while not stop.is_set():
-                self.seen.add(state(self.bench.warehouse))
+                self.seen.add(self.state())
                 time.sleep(0.05)
 
         thread = threading.Thread(target=look)
@@ -149,6 +173,10 @@ class Ground:
         finally:
             stop.set()
             thread.join()
+
+    def state(self, warehouse: Path | None = None) -> tuple[object, ...]:
+        """What readers see of a warehouse, and what is the same whenever it was built."""
+        return state(warehouse or self.bench.warehouse)
 
     def check_lake(self) -> None:
         """The next load ends in the lake of an undisturbed one."""
@@ -168,9 +196,9 @@ class Ground:
 
     def check_warehouse(self) -> None:
         """The next build ends in the warehouse of an undisturbed one."""
-        self.bench.run(*BUILD)
+        self.run(BUILD)
         number = len(self.votes)
-        assert state(self.bench.warehouse) == (number, number, number)
+        assert self.state() == (number, number, number)
         assert set(self.bench.query("select vote_id from blog_analysis.votes")) == {
             (number,) for number in self.votes
         }
@@ -178,10 +206,93 @@ class Ground:
             "select sum(records), sum(quarantined), sum(rejected), sum(duplicate) + sum(superseded)"
             " from audit.row_accounting"
         ) == [self.expected()]
+        self.check_nothing_is_left()
+
+    def check_nothing_is_left(self) -> None:
         assert {path.name for path in self.bench.root.glob("warehouse*")} == {
             "warehouse.db",
             "warehouse.db.lock",
         }
+
+
+@dataclass
+class Sample(Ground):
+    """A case whose sample is delivered in steps, then again under other names.
+
+    Attributes:
+        twin: has the same raw files, and a lake and a warehouse that no fault is tried on.
+        steps: how many raw files were delivered.
+        last: the last one.
+    """
+
+    twin: Workbench = field(init=False)
+    steps: int = 0
+    last: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.twin = Workbench(self.bench.root / "twin", self.bench.project)
+        self.twin.raw = self.bench.raw
+        for _ in range(len(self.files) // 2):
+            self.deliver()
+
+    @functools.cached_property
+    def files(self) -> list[Path]:
+        files = sorted(path for path in (PROJECT / "sample" / self.case).rglob("*.*"))
+        random.Random(self.case).shuffle(files)
+        return files
+
+    @property
+    def newest(self) -> Path:
+        return self.last
+
+    def deliver(self) -> None:
+        again, place = divmod(self.steps, len(self.files))
+        path = self.bench.raw / self.files[place].relative_to(PROJECT / "sample")
+        self.last = path.with_name(f"{again}_{path.name}" if again else path.name)
+        self.last.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.files[place], self.last)
+        self.steps += 1
+
+    def correct(self) -> None:
+        """None of its records is corrected: a replay tries them all, and leaves them."""
+        load(self.settings)
+
+    def state(self, warehouse: Path | None = None) -> tuple[object, ...]:
+        with duckdb.connect(str(warehouse or self.bench.warehouse), read_only=True) as connection:
+            tables = connection.execute(
+                "select schema_name || '.' || table_name from duckdb_tables()"
+                " where schema_name not in ('main', 'raw_lake') and table_name <> 'builds'"
+                " order by all"
+            ).fetchall()
+            return tuple((name, *contents(connection, name)) for (name,) in tables)
+
+    def check_lake(self) -> None:
+        found: list[object] = []
+        for bench in (self.bench, self.twin):
+            load(replace(self.settings, lake_place=bench.lake), allow_shrink=True)
+            lake = Lake(bench.lake)
+            entries = lake.entries()
+            assert [lake.why_damaged(entry) for entry in entries] == [None] * len(entries)
+            found.append([(e.source_file, e.refusal, rows_in(lake, e.files)) for e in entries])
+            assert list((lake.root / "_tmp").iterdir()) == []
+        assert found[0] == found[1]
+
+    def check_warehouse(self) -> None:
+        self.run(BUILD)
+        self.twin.run(*self.full(BUILD))
+        assert self.state() == self.state(self.twin.warehouse)
+        self.check_nothing_is_left()
+
+
+def contents(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
+    """How many rows there are, and what they hold, in any order."""
+    return connection.execute(
+        f"select count(*), sum(hash(row)) from (select columns({LASTING}) from {table}) as row"
+    ).fetchone()
+
+
+def rows_in(lake: Lake, files: list[str]) -> list[tuple[int, int]]:
+    return [contents(duckdb.default_connection(), f"'{lake.root / name}'") for name in files]
 
 
 # Where the tests run in the background, Ctrl-C would be ignored by what they start, too.
@@ -198,19 +309,31 @@ def state(warehouse: Path) -> tuple[int, int, int]:
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
-    ground = Ground(
-        Workbench(tmp_path_factory.mktemp("faults"), project_with("blog"), starts_anew=True)
-    )
-    ground.deliver()
-    ground.bench.run(*BUILD)
-    ground.bench.run(*DBT_ALONE)
-    for command, name in ((BUILD, "build_seconds"), (("casebook", "load"), "load_seconds")):
+def grounds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ground]:
+    """The votes, or a case, built once."""
+
+    @functools.cache
+    def made(name: str) -> Ground:
+        case = "blog" if name == "votes" else name
+        root = tmp_path_factory.mktemp(name)
+        bench = Workbench(root, project_with(case), starts_anew=True)
+        ground = (Ground if name == "votes" else Sample)(bench, case)
         ground.deliver()
-        started = time.monotonic()
-        ground.bench.run(*command)
-        setattr(ground, name, time.monotonic() - started)
-    return ground
+        ground.run(BUILD)
+        ground.run(DBT_ALONE)
+        for command, name in ((BUILD, "build_seconds"), (("casebook", "load"), "load_seconds")):
+            ground.deliver()
+            started = time.monotonic()
+            ground.bench.run(*ground.full(command))
+            setattr(ground, name, time.monotonic() - started)
+        return ground
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def ground(grounds: Callable[[str], Ground]) -> Ground:
+    return grounds("votes")
 
 
 # --- Killed and stopped, at any instant.
@@ -219,8 +342,8 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 def ended_by(number: signal.Signals, *command: str) -> Fault:
     def fault(ground: Ground, chance: random.Random) -> None:
         again = ()
-        if "replay" in command:
-            again = ("--corrections", str(ground.correct()))
+        if "replay" in command and (path := ground.correct()):
+            again = ("--corrections", str(path))
         process = ground.start(*command, *again)
         seconds = ground.build_seconds if "build" in command else ground.load_seconds
         if command[0] == "casebook":
@@ -228,8 +351,7 @@ def ended_by(number: signal.Signals, *command: str) -> Fault:
             seconds -= 0 if "build" in command else ground.load_seconds / 2
         end(ground, process, number, chance.uniform(0, seconds))
         if again:
-            done = replay(ground.settings, corrections=Path(again[1]))
-            assert done.exit_status == 0
+            assert replay(ground.settings, corrections=Path(again[1])).exit_status == 0
 
     return fault
 
@@ -238,6 +360,8 @@ def end(
     ground: Ground, process: subprocess.Popen[str], number: signal.Signals, seconds: float
 ) -> None:
     """End a program after a while: with it ends what it started, and it says so in one line."""
+    if number != signal.SIGKILL:
+        wait_until(lambda: process.poll() is not None or catches(process.pid, signal.SIGTERM))
     time.sleep(seconds)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
@@ -250,6 +374,12 @@ def end(
         assert ground.processes() == []
         assert not list(ground.bench.root.glob("*_candidate*"))
         assert process.returncode == 0 or said.splitlines()[-1] == "interrupted"
+
+
+def catches(pid: int, number: signal.Signals, how: str = "SigCgt") -> bool:
+    """Whether a program catches a signal, or ignores it (`SigIgn`)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(status.partition(f"{how}:")[2].split()[0], 16) >> number - 1 & 1)
 
 
 def fetch_ended_by(number: signal.Signals) -> Fault:
@@ -270,6 +400,22 @@ def fetch_ended_by(number: signal.Signals) -> Fault:
     return fault
 
 
+def report_ended_by(number: signal.Signals) -> Fault:
+    """A page is that of before, or whole; nothing of the warehouse is left beside it."""
+
+    def fault(ground: Ground, chance: random.Random) -> None:
+        site = ground.bench.root / "site"
+        report = ground.start("casebook", "report", "--no-catalogue", "-q", "--to", str(site))
+        end(ground, report, number, chance.uniform(0, 1.5 * ground.build_seconds))
+        pages = list(site.glob("[!.]*"))
+        assert all(page.read_text().rstrip().endswith("</html>") for page in pages)
+        if number != signal.SIGKILL:
+            assert list(site.glob("*")) == pages
+            assert not list(ground.bench.project.rglob("site_work/*.db"))
+
+    return fault
+
+
 def dbt_killed(ground: Ground, chance: random.Random) -> None:
     process = ground.start(*BUILD)
     time.sleep(chance.uniform(0, ground.build_seconds))
@@ -286,7 +432,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 # --- Beside others.
@@ -305,6 +451,19 @@ def beside(first: tuple[str, ...], *second: str) -> Fault:
                 assert "another" in said or "lock" in said, said
 
     return fault
+
+
+def two_warehouses(ground: Ground, chance: random.Random) -> None:
+    """Both are built, whichever comes first: they share the lake and dbt's target folder."""
+    other = ground.bench.root / "other" / "warehouse.db"
+    one = ground.start(*BUILD)
+    time.sleep(chance.uniform(0, ground.build_seconds))
+    two = ground.start(*BUILD, "--warehouse", str(other))
+    for process in (one, two):
+        said = "".join(process.communicate(timeout=300))
+        assert process.returncode == 0, said
+    assert ground.state(other) == ground.state()
+    shutil.rmtree(other.parent)
 
 
 # --- No room, and things in the way.
@@ -349,9 +508,8 @@ def on_a_disk(
             mount += f" && mount --bind {disk} {place}"
             leave = f"umount {place} && find {place} -mindepth 1 -delete && cp -a {disk}/. {place}"
         script = f'{mount} && {{ "$@"; status=$?; {leave} && exit $status; }}'
-        program = str(Path(sys.executable).with_name(command[0]))
-        within = ("/usr/bin/unshare", "-rm", "sh", "-c", script, "sh")
-        process = ground.start(*within, program, *command[1:])
+        within = ("unshare", "-rm", "sh", "-c", script, "sh")
+        process = ground.start(*(part.format(place=place) for part in command), within=within)
         _, said = process.communicate(timeout=300)
         assert process.returncode in ((status, 0) if room else (status,)), said
         assert "Traceback" not in said
@@ -495,9 +653,10 @@ def clock_set(years: int) -> Fault:
         with duckdb.connect(str(ground.bench.warehouse)) as connection:
             later = f"started_at + interval '{years} years'"
             connection.execute(f"update audit.builds set started_at = {later}")
-        ground.bench.run(*BUILD)
+        ground.run(BUILD)
         with duckdb.connect(str(ground.bench.warehouse), read_only=True) as connection:
-            assert last_build(connection)[1]["blog_analysis.votes"] == len(ground.votes)
+            for mart, rows in last_build(connection)[1].items():
+                assert connection.execute(f"select count(*) from {mart}").fetchone() == (rows,)
             assert connection.execute(
                 "select distinct build_number = (select max(build_number) from audit.builds)"
                 " from audit.row_accounting"
@@ -571,6 +730,13 @@ STOPPED_BUILDS = {
     "folder_for_lock": in_the_way("warehouse.db.lock", "the warehouse cannot be written", *BUILD),
     "cut_warehouse": damaged("warehouse.db", cut, CANNOT, *BUILD),
     "empty_warehouse": damaged("warehouse.db", holds(b""), CANNOT, *BUILD),
+    "read_only_warehouse": on_a_disk(
+        "apart", "the warehouse cannot", *BUILD, "--warehouse", "{place}/warehouse.db"
+    ),
+    "read_only_target": on_a_disk("target", "cannot be written", *BUILD),
+    "report_sigkill": report_ended_by(signal.SIGKILL),
+    "report_sigterm": report_ended_by(signal.SIGTERM),
+    "report_ctrl_c": report_ended_by(signal.SIGINT),
 }
 # Of a build: as long as one or two builds each.
 BUILDS = {
@@ -585,6 +751,8 @@ BUILDS = {
     "bare_dbt": beside(BUILD, *DBT_ALONE),
     "no_room_for_the_copy": no_room(1 << 20, "the warehouse cannot be written", *BUILD),
     "no_room_for_the_build": no_room(5 << 20, "the warehouse cannot be written", *BUILD),
+    "full_disk": on_a_disk(".", "cannot be written", *BUILD, room=12_000),
+    "two_warehouses": two_warehouses,
     "clock_put_back": clock_set(1),
     "clock_put_forward": clock_set(-1),
     "cut_log": cut_log,
@@ -599,45 +767,59 @@ BUILDS = {
 }
 
 
+FAULTS = LOADS | STOPPED_BUILDS | BUILDS
+# They need what only the blog has: an address to fetch from, all marts of the report.
+OF_VOTES = {name for name in FAULTS if name.startswith(("fetch_", "report_"))}
+# They have no reader: they write the published file itself, or it cannot be read.
+UNREAD = {"cut_warehouse", "empty_warehouse", "cut_log", "bare_dbt_killed", "bare_dbt"}
+UNREAD |= {"clock_put_back", "clock_put_forward", "full_disk", *LOADS}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each fault once, and those at random instants as often as it takes."""
-    count = metafunc.config.getoption("--faults")
-    every = [*LOADS, *STOPPED_BUILDS, *BUILDS]
-    more = itertools.cycle(KILLED_LOADS if count <= 100 else every)
-    names = [*every, *itertools.islice(more, max(0, count - len(every)))]
+    """Each fault once, and those at random instants as often as it takes; then on each case."""
     if "fault" in metafunc.fixturenames:
-        metafunc.parametrize("fault", [f"{name}-{n}" for n, name in enumerate(names[:count])])
+        count = metafunc.config.getoption("--faults")
+        first = [("votes", name) for name in FAULTS]
+        more = itertools.cycle(("votes", name) for name in KILLED_LOADS)
+        first += itertools.islice(more, 100 - len(first))
+        cases = [(case, name) for name in FAULTS if name not in OF_VOTES for case in MARTS]
+        tried = itertools.islice(itertools.chain(first, itertools.cycle(cases)), count)
+        ids = [f"{name}-{case}-{number}" for number, (case, name) in enumerate(tried)]
+        metafunc.parametrize("fault", ids)
 
 
-def test_after_a_fault_all_is_as_if_it_had_not_been(ground: Ground, fault: str) -> None:
-    name, chance = fault.split("-")[0], random.Random(fault)
-    before = state(ground.bench.warehouse)
+def test_after_a_fault_all_is_as_if_it_had_not_been(
+    grounds: Callable[[str], Ground], fault: str
+) -> None:
+    name, place, _ = fault.split("-")
+    ground, chance = grounds(place), random.Random(fault)
+    before = ground.state()
     ground.seen.clear()
     ground.deliver()
-    undisturbed = {
-        *LOADS,
-        "cut_warehouse",
-        "empty_warehouse",
-        "cut_log",
-        "bare_dbt_killed",
-        "bare_dbt",
-    }
-    undisturbed |= {"clock_put_back", "clock_put_forward"}
-    with contextlib.nullcontext() if name in undisturbed else ground.readers():
-        (LOADS | STOPPED_BUILDS | BUILDS)[name](ground, chance)
-    number = len(ground.votes)
-    assert ground.seen <= {before, (number, number, number)}
-    assert name in BUILDS or state(ground.bench.warehouse) == before
+    with contextlib.nullcontext() if name in UNREAD else ground.readers():
+        FAULTS[name](ground, chance)
+    assert name in BUILDS or ground.state() == before
     ground.check_lake()
     if name in BUILDS:
         ground.check_warehouse()
+    assert ground.seen <= {before, ground.state()}
     assert ground.processes() == []
+
+
+def test_ctrl_c_while_the_program_starts_prints_no_traceback(tmp_path: Path) -> None:
+    process = Ground(Workbench(tmp_path)).start("casebook", "load")
+    # Python ignores SIGPIPE and catches SIGINT from its first steps on.
+    wait_until(lambda: catches(process.pid, signal.SIGPIPE, "SigIgn"))
+    wait_until(lambda: not catches(process.pid, signal.SIGINT))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert (process.returncode, said) in [(-signal.SIGINT, ""), (130, "interrupted\n")]
 
 
 def read_until_told(warehouse: str) -> None:
     """A reader: print how often it read, and what it saw one after the other."""
     reads, seen = 0, []
-    while not select.select([sys.stdin], [], [], 0.02)[0]:
+    while not select.select([sys.stdin], [], [], 0.1)[0]:
         reads, now = reads + 1, state(Path(warehouse))
         seen += [now] if now not in seen[-1:] else []
     print(json.dumps([reads, seen]))
@@ -658,7 +840,7 @@ def test_readers_see_one_whole_build_after_the_other(
     published = [state(ground.bench.warehouse)]
     for _ in range(publishes):
         ground.deliver()
-        ground.bench.run(*BUILD)
+        ground.run(BUILD)
         published.append(state(ground.bench.warehouse))
     reads = 0
     for reader in readers:
@@ -679,3 +861,19 @@ def test_the_warehouse_is_that_of_an_undisturbed_build(ground: Ground, tmp_path:
     mine, theirs = ground.bench.blog_marts(), other.blog_marts()
     for name in ("votes", "weekly_votes", "outlier_weeks", *(() if ground.corrected else mine)):
         assert mine[name] == theirs[name]
+    # However often it was built.
+    assert ground.bench.warehouse.stat().st_size <= 1.3 * other.warehouse.stat().st_size
+
+
+def test_the_sample_is_as_small_after_20_builds(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    if not pytestconfig.getoption("--publishes"):
+        pytest.skip("for the long run: --publishes 200")
+    bench, sizes = Workbench(tmp_path, project_with(*MARTS)), []
+    bench.raw = PROJECT / "sample"
+    for _ in range(20):
+        bench.casebook("build", "--force", *UNTESTED)
+        sizes.append(bench.warehouse.stat().st_size)
+    print(f"{sizes[0]:,} bytes, after 20 builds {sizes[-1]:,}, at most {max(sizes):,}")
+    assert max(sizes) <= 1.3 * sizes[0]

@@ -85,6 +85,37 @@ def test_json_is_told_apart_by_content(shop: Workshop) -> None:
     assert shop.entry("array.jsonl").format == "json_lines"
 
 
+DEEP = json.loads('{"a":[' * 6 + "]}" * 6)
+LONG = [{"a": n} for n in range(40_000)]
+
+
+@pytest.mark.parametrize("indent", [None, 0, 2])
+@pytest.mark.parametrize("note", [DEEP, LONG, "x" * (2 << 20)], ids=["deep", "long", "one line"])
+def test_objects_follow_each_other_whatever_the_first_holds(
+    shop: Workshop, note: object, indent: int | None
+) -> None:
+    texts = [json.dumps({"Id": n, "Note": note}, indent=indent) for n in range(2)]
+    for end in ("\n", "\r\n", "\r")[: 3 if note is DEEP and indent is not None else 1]:
+        text = "".join(texts) if indent is None else "\n".join(texts).replace("\n", end)
+        entry = shop.load_one(text, "a.json")
+        assert (entry.format, entry.landed, entry.quarantined) == ("json_objects", 2, 0)
+        spelled = note if isinstance(note, str) else json.dumps(note, separators=(",", ":"))
+        assert [row[3] for row in shop.landed("a.json")] == [spelled] * 2
+
+
+@pytest.mark.parametrize("note", ["[ ,x]", "[1"])
+def test_a_first_printed_object_may_be_broken(shop: Workshop, note: str) -> None:
+    entry = shop.load_one(f'{{\n"Id": 1,\n"Note": {note}\n}}\n{{\n"Id": 2\n}}\n', "a.json")
+    assert (entry.format, entry.landed, entry.quarantined) == ("json_objects", 1, 1)
+
+
+@pytest.mark.parametrize("first", ['{"Id": 1', '{"Id": [1,', '{"Id":', '{"Id": "1', "{"])
+def test_a_first_line_that_is_cut_costs_only_itself(shop: Workshop, first: str) -> None:
+    lines = [f'{{"Id": {n}}}' for n in range(3)]
+    entry = shop.load_one("\n".join([first, *lines, '{"Id": 7}}', "]", *lines]), "a.json")
+    assert (entry.format, entry.landed, entry.quarantined) == ("json_lines", 6, 3)
+
+
 @pytest.mark.parametrize("text", ["[]", " [ \n ] \n", "[\n]"])
 def test_an_empty_array_is_a_delivery_of_no_records(shop: Workshop, text: str) -> None:
     entry = shop.load_one(text, "a.json")

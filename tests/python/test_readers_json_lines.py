@@ -204,6 +204,16 @@ def test_spellings_are_looked_for_in_the_whole_file(shop: Workshop, bad: bytes) 
     assert entry.columns_ignored == ["Total", "aMOUNT", "id", "zeta"]
 
 
+@pytest.mark.parametrize("bad", [b"", b"{"])
+@pytest.mark.parametrize("pad", [0, 200])
+def test_columns_are_found_among_very_many_keys(shop: Workshop, bad: bytes, pad: int) -> None:
+    records = [{f"A{n:05}": "x" * pad, "Id": n, "note": "n"} for n in range(12_000)]
+    entry = shop.load_one(lines(bad, *records, {f"A{n}": 1 for n in range(100_000)}))
+    assert (entry.landed, entry.quarantined) == (12_001, len(bad))
+    assert {row[3] for row in shop.landed()[:-1]} == {"n"}
+    assert len(entry.columns_ignored) >= 9_998
+
+
 def test_a_large_file_reads_aliases_wherever_they_stand(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -47,22 +48,26 @@ def report(
     settings = find_settings(raw, lake, warehouse, published=True)
     site = folder or settings.project / "target" / "site"
     work = settings.project / "target" / "site_work"
-    with open_warehouse(settings.warehouse) as connection:
-        # dbt reads a copy, so that neither readers nor a build are in its way.
-        work.mkdir(parents=True, exist_ok=True)
-        copy = work / settings.warehouse.name
-        shutil.copyfile(settings.warehouse, copy)
+    work.mkdir(parents=True, exist_ok=True)
+    with open_warehouse(settings.warehouse) as connection, (work / ".lock").open("w") as lock:
+        # Another report of the project waits: it works in the same folder.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         # One thread takes the least processor time; no page shows the SQL of tests.
         what = ["compile", "--select", "path:analyses/report"]
         if catalogue:
             what = ["docs", "generate", "--static", "--exclude", *TESTS]
-        environment = {"CASEBOOK_WAREHOUSE": str(copy)}
         if not quiet:
             err.print("reading the project and drawing; half a minute with the catalogue")
-        run = run_dbt(
-            settings, [*what, "--threads", "1"], target=work / "dbt", environment=environment
-        )
-        copy.unlink(missing_ok=True)
+        # dbt reads a copy, so that neither readers nor a build are in its way.
+        copy = work / settings.warehouse.name
+        environment = {"CASEBOOK_WAREHOUSE": str(copy)}
+        try:
+            shutil.copyfile(settings.warehouse, copy)
+            run = run_dbt(
+                settings, [*what, "--threads", "1"], target=work / "dbt", environment=environment
+            )
+        finally:
+            copy.unlink(missing_ok=True)
         if run.status:
             raise CasebookError(
                 "dbt cannot describe the project: " + "\n".join(run.errors),

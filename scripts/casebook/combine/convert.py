@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import signal
 import sys
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 
 import msgspec
 from isal import isal_zlib
@@ -104,17 +107,22 @@ def _as_line(source_file: str, bad: Element) -> bytes:
 
 
 def _serve() -> None:
-    """Convert the files that stdin names, one a line; answer each by a line to stdout.
+    """Convert the files that stdin names, one a line; answer each by a line to stdout."""
+    tasks = SimpleQueue[str]()
 
-    It ends when stdin does, so that it does not outlive the process that has started it.
-    """
+    def read() -> None:
+        for line in sys.stdin:
+            tasks.put(line)
+        os._exit(0)  # whoever has started it is gone, whatever it is doing
+
     # It keeps no circles of objects, and looking for them takes a third of its time.
     gc.disable()
     # Ctrl-C reaches it too; whoever started it ends it then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for line in sys.stdin:
+    Thread(target=read, daemon=True).start()
+    while task := tasks.get():
         try:
-            answer = vars(convert(*json.loads(line)))
+            answer = vars(convert(*json.loads(task)))
         except CasebookError as error:
             answer = vars(error)
         print(json.dumps(answer), flush=True)

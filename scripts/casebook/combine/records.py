@@ -19,7 +19,7 @@ from contextlib import suppress
 from io import BufferedReader
 from itertools import chain, islice
 from json.encoder import encode_basestring as quote
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
@@ -45,6 +45,7 @@ csv.field_size_limit(MAX_RECORD_BYTES)
 # As deep as records may be nested.
 sys.setrecursionlimit(20_000)
 Pieces = Iterator[tuple[int, bytes] | Element]
+_Row = TypeVar("_Row")
 
 
 class _Bad(Exception):
@@ -64,15 +65,18 @@ def read_delimited(text: BinaryIO, header: Header) -> Pieces:
     as_line = f"{{{','.join(members)}}}\n".__mod__
 
     def parse(raws: Sequence[bytes]) -> list[list[str]]:
-        rows = _parse(raws, header.delimiter)
+        texts = [raw.decode().replace("\r", _MARK) for raw in raws]
+        rows = list(csv.reader(texts, delimiter=header.delimiter))
+        if any(_MARK in text for text in texts):
+            rows = [[field.replace(_MARK, "\r") for field in row] for row in rows]
         if header.has_extra:
             rows = [row[:-1] if row[len(names) :] == [""] else row for row in rows]
         if wrong := {*map(len, rows)} - {len(names)}:
             raise _Bad("wrong_field_count", f"{wrong.pop()} fields instead of {len(names)}")
         return rows
 
-    def as_lines(raws: Sequence[bytes]) -> bytes:
-        columns = map(_spell, zip(*parse(raws), strict=True), are_numbers)
+    def spell(rows: Sequence[Sequence[str]]) -> bytes:
+        columns = map(_spell, zip(*rows, strict=True), are_numbers)
         return "".join(map(as_line, zip(*columns, strict=True))).encode()
 
     batches = _split(text, header.delimiter, header.line_end, header.first_line)
@@ -97,18 +101,17 @@ def read_delimited(text: BinaryIO, header: Header) -> Pieces:
         any(values) and all(map(_is_number, filter(None, values)))
         for values in zip(*islice(first_rows(), FIRST_ROWS), strict=True)
     ] or [False] * len(names)
-    yield from _convert(chain(held, batches), as_lines)
+    yield from _convert(chain(held, batches), parse, spell)
 
 
 def read_json(text: BinaryIO, is_lines: bool) -> Pieces:
     """The same of JSON: records on a line each, or else as elements of an array or one by one."""
-    if not is_lines:
-        found = elements(text)
-        return _convert(iter(lambda: list(islice(found, _BATCH)), []), _json_as_lines)
     assert isinstance(text, BufferedReader)
-    start = text.peek(1)
-    line_end = "\r" if b"\r" in start and b"\n" not in start else "\n"
-    return _convert(_split(text, None, line_end), _json_as_lines)
+    start, found = text.peek(1), elements(text)
+    end = "\r" if b"\r" in start and b"\n" not in start else "\n"
+    arrays = iter(lambda: list(islice(found, _BATCH)), [])
+    batches = _split(text, None, end) if is_lines else arrays
+    return _convert(batches, _parse_json, lambda texts: b"\n".join([*texts, b""]))
 
 
 def _split(
@@ -130,36 +133,33 @@ def _split(
 
 
 def _convert(
-    batches: Iterable[Sequence[Element]], as_lines: Callable[[Sequence[bytes]], bytes]
+    batches: Iterable[Sequence[Element]],
+    parse: Callable[[Sequence[bytes]], list[_Row]],
+    spell: Callable[[Sequence[_Row]], bytes],
 ) -> Pieces:
-    """Records at once where all of a batch are good, else one by one."""
+    """What a batch's records are as lines; each is looked at where not all of them are good."""
     for batch in batches:
         try:
-            yield len(batch), as_lines(_checked(batch))
+            rows = parse(_checked(batch))
         except _Bad:
+            rows = []
             for record in batch:
                 try:
-                    yield 1, as_lines(_checked([record]))
+                    rows += parse(_checked([record]))
                 except _Bad as bad:
                     yield record._replace(code=bad.args[0], message=bad.args[1])
+        yield len(rows), spell(rows)
 
 
 def _checked(batch: Sequence[Element]) -> list[bytes]:
+    """The bytes of records that could be told apart and are UTF-8."""
+    raws = [record.raw for record in batch]
     for record in batch:
         if record.code:
             raise _Bad(record.code, record.message)
-        if message := why_bad_bytes("record", record.raw):
-            raise _Bad("bad_bytes", message)
-    return [record.raw for record in batch]
-
-
-def _parse(raws: Sequence[bytes], delimiter: str) -> list[list[str]]:
-    """The fields of records."""
-    texts = [raw.decode().replace("\r", _MARK) for raw in raws]
-    rows = list(csv.reader(texts, delimiter=delimiter))
-    if not any(_MARK in text for text in texts):
-        return rows
-    return [[field.replace(_MARK, "\r") for field in row] for row in rows]
+    if message := why_bad_bytes("record", b"\n".join(raws)):
+        raise _Bad("bad_bytes", message)
+    return raws
 
 
 def _spell(values: Sequence[str], are_numbers: bool) -> list[str]:
@@ -171,21 +171,21 @@ def _spell(values: Sequence[str], are_numbers: bool) -> list[str]:
     return [quote(value) if value else "null" for value in values]
 
 
-def _json_as_lines(raws: Sequence[bytes]) -> bytes:
+def _parse_json(raws: Sequence[bytes]) -> list[bytes]:
+    """The texts of records, each on one line."""
     texts = [*map(bytes.strip, raws)]
-    lines = b"\n".join([*texts, b""])
     try:
-        if lines.count(b"\n") > len(texts) or b"\r" in lines:
+        if any(end in b"".join(texts) for end in (b"\n", b"\r")):
             raise ValueError("a record stands on several lines")
         list(map(_check_json, texts))
     except (ValueError, RecursionError) as error:
         if len(texts) > 1:
             raise _Bad("not_json", str(error)) from error
-        lines = _made_strict(texts[0])
+        texts = [_made_strict(texts[0])]
     # No JSON begins with more than `{`.
-    if min(texts) < b"{":
+    if min(texts, default=b"{") < b"{":
         raise _Bad("not_an_object", "it is JSON, but not an object")
-    return lines
+    return texts
 
 
 def _made_strict(text: bytes) -> bytes:
@@ -195,7 +195,7 @@ def _made_strict(text: bytes) -> bytes:
         return found[1] or (b'"%b"' % found[2] if found[2] else b"")
 
     try:
-        return msgspec.json.format(_LENIENT.sub(strict, text), indent=-1) + b"\n"
+        return msgspec.json.format(_LENIENT.sub(strict, text), indent=-1)
     except msgspec.DecodeError as error:
         raise _Bad("not_json", str(error)) from error
     except RecursionError as error:

@@ -23,7 +23,7 @@ from casebook.combine.outputs import Combined, Converted
 from casebook.errors import CasebookError
 from casebook.files import name_below
 
-# As many as memory allows: each holds about 25 MB.
+# As many as memory allows: each holds about 27 MB.
 WORKERS = 2
 # Starting workers takes longer than reading so few bytes.
 SMALL = 8 << 20

@@ -9,7 +9,7 @@ from casebook.errors import Refused
 from casebook.readers import delimited, json_files, parquet_file, sqlite_file, workbook, xml_rows
 from casebook.readers.archives import COMPRESSIONS, UNREADABLE, looks_like, open_utf8, refused
 from casebook.readers.base import Raw, Reader, Reading, Workspace
-from casebook.readers.json_split import are_objects
+from casebook.readers.json_split import first_byte
 
 if TYPE_CHECKING:
     from casebook.sources import Table
@@ -24,7 +24,6 @@ READERS = {
 }
 NOT_IN_ARCHIVES = (parquet_file.READER, sqlite_file.READER, workbook.READER)
 FORMATS = {r.format: r for r in (*READERS.values(), json_files.ARRAY, json_files.OBJECTS)}
-_HEAD_BYTES = 1 << 20
 
 
 def find_reader(path: Path, table: Table | None = None) -> tuple[Reader, str | None]:
@@ -85,15 +84,10 @@ def reader_of(name: str) -> Reader:
 def _reader_of_json(path: Path, compression: str | None, table: Table | None) -> Reader:
     try:
         with open_utf8(path, compression, table.encoding if table else None) as text:
-            head = text.read(_HEAD_BYTES)
-            while head.isspace() and (more := text.read(_HEAD_BYTES)):
-                head = more
+            first, are_objects = first_byte(text)
     except UNREADABLE as error:
         raise refused(error) from error
-    start = head.lstrip()[:1]
-    if start == b"[":
+    if first == b"[":
         return json_files.ARRAY
-    is_wrapped = table is not None and table.records_at is not None
-    if start == b"{" and (is_wrapped or are_objects(head)):
-        return json_files.OBJECTS
-    return json_files.LINES
+    is_wrapped = first == b"{" and table is not None and table.records_at is not None
+    return json_files.OBJECTS if is_wrapped or are_objects else json_files.LINES

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from casebook.errors import Refused
+from casebook.sql import quote_text
 
 if TYPE_CHECKING:
     from casebook.sources import Table
@@ -66,9 +67,9 @@ def match_columns(table: Table, names: Sequence[str]) -> Columns:
 
 def checked(table: Table, names: Sequence[str]) -> Columns:
     """As `match_columns`; Refused if the file lacks a required column, or has too many."""
-    columns = match_columns(table, names)
     if len(names) > MAX_COLUMNS:
         raise Refused(f"it has {len(names):,} columns; at most {MAX_COLUMNS:,} are read")
+    columns = match_columns(table, names)
     if columns.missing:
         several = "s" * (len(columns.missing) > 1)
         raise Refused(
@@ -76,6 +77,13 @@ def checked(table: Table, names: Sequence[str]) -> Columns:
             f" it has: {shorten(', '.join(names)) or 'none'}"
         )
     return columns
+
+
+def first_keys(table: Table) -> str:
+    """SQL that keeps `MAX_COLUMNS` of all `key`s of JSON, those of declared columns first."""
+    spelled = (name.lower() for column in table.columns for name in (column.name, *column.aliases))
+    known = ", ".join(map(quote_text, spelled))
+    return f"order by lower(key) not in ({known}), key limit {MAX_COLUMNS}"
 
 
 def coalesced(values: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from casebook.readers.archives import open_utf8
 from casebook.readers.base import Raw, Reader, Reading, Workspace
-from casebook.readers.columns import coalesced, match_columns
+from casebook.readers.columns import coalesced, first_keys, match_columns
 from casebook.readers.count import JsonCounter
 from casebook.readers.json_rows import land_again, land_rows
 from casebook.readers.json_split import elements
@@ -24,7 +24,6 @@ SMALL_FILE = 1 << 20
 # In a larger file spellings other than those declared are looked for in so many records only.
 SEARCHED_BYTES = 64 << 20
 SEARCHED_RECORDS = 100_000
-_MOST_KEYS = 10_000
 
 
 def read_lines(raw: Raw, workspace: Workspace) -> Reading:
@@ -95,7 +94,7 @@ def _land_at_once(table: Table, workspace: Workspace, source: Source, form: str)
     import duckdb
 
     try:
-        keys = _find_keys(workspace, source, form)
+        keys = _find_keys(table, workspace, source, form)
         if keys is None:
             return None
         columns = match_columns(table, keys)
@@ -126,7 +125,7 @@ def _has_value_each(table: Table, workspace: Workspace) -> bool:
     return row == (0,)
 
 
-def _find_keys(workspace: Workspace, source: Source, form: str) -> list[str] | None:
+def _find_keys(table: Table, workspace: Workspace, source: Source, form: str) -> list[str] | None:
     """The keys of a file's records; None where it has none, or is not clean."""
     if source.size < SMALL_FILE:
         return _keys_of_small(source, form)
@@ -137,7 +136,7 @@ def _find_keys(workspace: Workspace, source: Source, form: str) -> list[str] | N
             select distinct unnest(keys) as key from (
                 select distinct json_keys(json) as keys
                 from (select json from read_json_objects({_whole(source, form)}) {limit})
-            ) limit {_MOST_KEYS}
+            ) {first_keys(table)}
         )
         """
     ).fetchone()

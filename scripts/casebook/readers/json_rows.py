@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from casebook.readers.base import Reading, Text, Workspace
-from casebook.readers.columns import checked, coalesced, match_columns
+from casebook.readers.columns import checked, coalesced, first_keys, match_columns
 from casebook.readers.count import NEARLY_WHOLE
 from casebook.readers.text import Spool, copy_rows, notes_on_encoding
 from casebook.sql import quote_text
@@ -21,7 +21,6 @@ _IS_GOOD = f"""(
     code is null and json_valid(body)
     and case when starts_with(body, '{{') then true else trim(body, {_BLANKS})[1] = '{{' end
 )"""
-_MOST_KEYS = 10_000
 # DuckDB reads decimals as doubles. One that a double may round to a whole number becomes a text
 # with this mark, which is no character, before it, and is itself again when it lands.
 _DECIMAL = "\ufdd0"
@@ -73,7 +72,7 @@ def land_rows(table: Table, workspace: Workspace, spool: Spool, *, is_file: bool
     has_odd = "contains(text, chr(11)) or contains(text, chr(12))"
     body = f"case when {has_odd} then trim(text, {_BLANKS}) else text end"
     source = f"(select *, {body} as body from {spool.records(_IS_BLANK)})"
-    keys, records, objects, repeats = _look(workspace, source)
+    keys, records, objects, repeats = _look(workspace, source, first_keys(table))
     columns = (checked if is_file and objects else match_columns)(table, keys)
     several = [places for places in columns.places.values() if repeats or len(places) > 1]
     single = [
@@ -103,8 +102,8 @@ def land_rows(table: Table, workspace: Workspace, spool: Spool, *, is_file: bool
     return Reading(records, landed, columns.ignored, notes=notes)
 
 
-def _look(workspace: Workspace, source: str) -> tuple[list[str], int, int, bool]:
-    """The keys of all objects; how many records and objects there are; whether a key repeats."""
+def _look(workspace: Workspace, source: str, first: str) -> tuple[list[str], int, int, bool]:
+    """Keys of the objects; how many records and objects there are; whether a key repeats."""
     row = workspace.connection.execute(
         f"""
         with shapes as materialized (
@@ -117,7 +116,7 @@ def _look(workspace: Workspace, source: str) -> tuple[list[str], int, int, bool]
         select
             (select list(key order by key) from (
                 select distinct key from (select unnest(keys) as key from shapes)
-                order by key limit {_MOST_KEYS}
+                {first}
             )),
             sum(records)::bigint,
             (sum(records) filter (where keys is not null))::bigint,

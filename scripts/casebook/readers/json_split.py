@@ -32,6 +32,9 @@ _ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b|%b)*+)(?=[,\]])' % (_STRING, _VALU
 _MEMBER = re.compile(rb"[ \t\r\n]*(%b)[ \t\r\n]*:[ \t\r\n]*" % _STRING)
 _NOT_BLANK = re.compile(rb"[^ \t\r\n]")
 _TOKEN = re.compile(rb'%b|[{}\[\],"]' % _STRING)
+_PRINTED = re.compile(rb'\{[ \t]*[\r\n][ \t\r\n]*"')
+# A line that begins with `{` where no value may stand: one record after the other.
+_NEXT_RECORD = re.compile(rb"[^\[,: \t\r\n][ \t\r\n]*[\r\n]\{")
 _OPENED_BY = {b"]": b"[", b"}": b"{"}
 
 
@@ -83,13 +86,33 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
         yield Element(number + 1, text.line, text.rest(), "broken_array", message)
 
 
-def are_objects(head: bytes) -> bool:
-    """Whether a text begins with an object over several lines, or with several in one line."""
-    found = _OBJECT.match(head.lstrip(_BLANKS))
-    if found is None or b":" not in found.group():
-        return False
-    after = found.string[found.end() :].lstrip(b" \t")
-    return b"\n" in found.group() or after.startswith(b"{")
+def first_byte(file: BinaryIO) -> tuple[bytes, bool]:
+    """The first byte that is not white space, and whether objects begin there, not one a line.
+
+    They do where the first one stands in several lines or is followed by another in the same. One
+    that goes on into lines which look like records by themselves is a broken line.
+
+    Raises:
+        Refused: if the first object is too long.
+    """
+    text = _Text(file)
+    first = text.next()
+    if first != b"{" or _PRINTED.match(text.buffer, text.at):
+        return first, first == b"{"
+    while True:
+        found = _OBJECT.match(text.buffer, text.at)
+        end = found.end() if found else _end_by_brackets(text, -1, b"")
+        held = len(text.buffer) if end is None else end
+        is_line = _NEXT_RECORD.search(text.buffer, text.at, held) is not None
+        if end is not None or is_line or not text.more():
+            break
+    if end is None or end == _BROKEN or is_line:
+        return first, False
+    record = text.take(end)
+    if text.at == len(text.buffer):
+        text.more()
+    is_followed = text.buffer[text.at :].lstrip(b" \t").startswith(b"{")
+    return first, b":" in record and (b"\n" in record or b"\r" in record or is_followed)
 
 
 class _Text:

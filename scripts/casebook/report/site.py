@@ -13,13 +13,14 @@ from casebook.report.plots import draw_plots
 if TYPE_CHECKING:
     import duckdb
 
+PAGES = (REPORT, CATALOGUE, DBT_DOCS) = ("index.html", "catalogue.html", "dbt.html")
 MOST_ROWS = 500
 
 
 def write_site(
     connection: duckdb.DuckDBPyConnection, artifacts: Path, folder: Path, work: Path | None
 ) -> list[Path]:
-    """Write the pages.
+    """Write the pages, aside first: each is whole, or that of before.
 
     Args:
         connection: to the published warehouse, read-only.
@@ -37,27 +38,35 @@ def write_site(
     import jinja2
 
     folder.mkdir(parents=True, exist_ok=True)
-    report, catalogue, docs = (folder / f"{name}.html" for name in ("index", "catalogue", "dbt"))
-    lineage = None
-    if work:
-        lineage = write_catalogue(artifacts, catalogue, work)
-        shutil.copyfile(artifacts / "static_index.html", docs)
-    else:
-        # They would be of another build than the report.
-        catalogue.unlink(missing_ok=True)
-        docs.unlink(missing_ok=True)
-    found = connection.execute("from audit.builds order by build_number desc limit 1")
-    names = [column[0] for column in found.description]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("casebook", "report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template("page.html.jinja").render(
-        build=dict(zip(names, found.fetchone() or (), strict=False)),
-        plots=list(draw_plots(connection, json.loads((artifacts / "manifest.json").read_bytes()))),
-        lineage=lineage,
-        most_rows=MOST_ROWS,
-    )
-    report.write_text(page, encoding="utf-8")
-    return [report, catalogue] if work else [report]
+    new = folder / ".new"
+    shutil.rmtree(new, ignore_errors=True)  # a report that was killed left it
+    new.mkdir()
+    try:
+        lineage = None
+        if work:
+            lineage = write_catalogue(artifacts, new / CATALOGUE, work)
+            shutil.copyfile(artifacts / "static_index.html", new / DBT_DOCS)
+        manifest = json.loads((artifacts / "manifest.json").read_bytes())
+        found = connection.execute("from audit.builds order by build_number desc limit 1")
+        names = [column[0] for column in found.description]
+        environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("casebook", "report"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        page = environment.get_template("page.html.jinja").render(
+            build=dict(zip(names, found.fetchone() or (), strict=False)),
+            plots=list(draw_plots(connection, manifest)),
+            lineage=lineage,
+            most_rows=MOST_ROWS,
+        )
+        (new / REPORT).write_text(page, encoding="utf-8")
+        for name in PAGES:
+            if (new / name).exists():
+                (new / name).replace(folder / name)
+            else:
+                # It would be of another build than the report.
+                (folder / name).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(new)
+    return [folder / REPORT, folder / CATALOGUE] if work else [folder / REPORT]
