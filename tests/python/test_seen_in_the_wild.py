@@ -402,6 +402,7 @@ def test_headers_are_found_where_they_stand(shop: Workshop) -> None:
         "odd.csv": b"sep=^\nId^Amount^Note\n1^2^a\n2^^b\n",
         "wide.csv": "\ufeffsep=;\r\nId;Amount;Note\r\n1;2;a\r\n2;;b\r\n".encode("utf-16-le"),
         "blank.csv": b"\n\n Id , Amount,Note \n1,2,a\n2,,b\n",
+        "blanks.csv": b"\n" * 5000 + CSV,
         "lines.csv": b'"Id","Sum\ndue",Amount,"Note"\n1,,2,a\n2,,,b\n',
         "all.csv": CSV.replace(b"\n", b",\n"),
         "rows.csv": CSV.replace(b"a\n", b"a,\n").replace(b"b\n", b'b,""\n'),

@@ -159,12 +159,12 @@ def _first_records(
     records: list[tuple[tuple[str, ...], int]] = []
     line = 1
     for piece in Splitter(delimiter, line_end).split(io.BytesIO(head[start:]), SMALL_BLOCK):
-        for raw in piece.records[: _SAMPLE_RECORDS + 1 - len(records)]:
+        for raw in piece.records:
             if raw:
                 records.append((_fields(raw, delimiter), line))
             line += piece.lines or 1
-        if len(records) > _SAMPLE_RECORDS:
-            return records
+            if len(records) > _SAMPLE_RECORDS:
+                return records
     is_all = len(head) < _HEAD_BYTES or len(records) < 2
     return records if is_all else records[:-1]
 
