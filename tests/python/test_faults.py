@@ -816,6 +816,24 @@ def test_ctrl_c_while_the_program_starts_prints_no_traceback(tmp_path: Path) -> 
     assert (process.returncode, said) in [(-signal.SIGINT, ""), (130, "interrupted\n")]
 
 
+def test_ctrl_c_in_a_callback_of_pythons_prints_no_traceback() -> None:
+    code = """if True:
+        import os, signal, time, weakref
+        from casebook.cli import main as cli
+
+        def app():
+            one = type("One", (), {})()
+            reference = weakref.ref(one, lambda _: os.kill(os.getpid(), signal.SIGINT))
+            del one  # the exit is lost here
+            time.sleep(60)
+
+        cli.SECONDS_TO_END, cli.app = 0.5, app
+        cli.main()
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 def read_until_told(warehouse: str) -> None:
     """A reader: print how often it read, and what it saw one after the other."""
     reads, seen = 0, []

@@ -402,14 +402,19 @@ def test_headers_are_found_where_they_stand(shop: Workshop) -> None:
         "odd.csv": b"sep=^\nId^Amount^Note\n1^2^a\n2^^b\n",
         "wide.csv": "\ufeffsep=;\r\nId;Amount;Note\r\n1;2;a\r\n2;;b\r\n".encode("utf-16-le"),
         "blank.csv": b"\n\n Id , Amount,Note \n1,2,a\n2,,b\n",
+        "blanks.csv": b"\n" * 5000 + CSV,
         "lines.csv": b'"Id","Sum\ndue",Amount,"Note"\n1,,2,a\n2,,,b\n',
         "all.csv": CSV.replace(b"\n", b",\n"),
         "rows.csv": CSV.replace(b"a\n", b"a,\n").replace(b"b\n", b'b,""\n'),
         "rows.tsv.gz": gzip.compress(CSV.replace(b",", b"\t").replace(b"\n", b"\t\r\n")),
+        "inches.csv": b'Id,Amount,Note,5" size\r1,2,a,\r2,,b,\r',
+        "long.csv": b"x" * (1 << 20) + b",Id,Amount,Note\n,1,2,a\n,2,,b\n",
+        "late.csv": b"\r" * ((1 << 20) + 9) + CSV.replace(b"\n", b"\r"),
     }
     all_land(shop, files)
     titled = {
         "t.csv": b'Report "of\nyesterday\n' + CSV,
+        "l.csv": b"\n" + b"x" * (2 << 20) + b"\n" + CSV,
         "r.csv": b"Report\r\r" + CSV.replace(b"\n", b"\r"),
     }
     all_land(shop, titled, skip_lines=2)
@@ -420,6 +425,8 @@ def test_headers_are_found_where_they_stand(shop: Workshop) -> None:
     [
         (b"30,862\n0,863\n", "lacks the required column Id; it has: 30, 862"),
         (b"\r\n\r\n", "no header: the file is empty"),
+        (b"Id," + b"x" * (4 << 20) + b"\n1,2\n", "no header: it does not end in the first 4 MiB"),
+        (b"," * (3 << 20), "it has 3,145,729 columns; at most 10,000 are read"),
     ],
 )
 def test_a_header_that_is_not_found_is_named(shop: Workshop, content: bytes, why: str) -> None:

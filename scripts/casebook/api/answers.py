@@ -23,7 +23,7 @@ from casebook import __version__
 from casebook.api.published import Build
 from casebook.api.turns import Cursors, Reading, Turns
 from casebook.ask.declared import Endpoint, InvalidRequestError, Problem
-from casebook.ask.query import BATCH, Column, Row, select
+from casebook.ask.query import BATCH, Query, Row
 from casebook.errors import CasebookError
 
 LARGEST_BODY = 65_536
@@ -85,7 +85,8 @@ async def answer(
         values: valid values of parameters, paging and formats, by name.
 
     Raises:
-        HTTPException: if the client takes no format that there is, or pages of another build.
+        HTTPException: if the client takes no format that there is, or pages of another build, or
+            has the answer already.
         CasebookError: if the build lacks the mart, or it takes too long.
     """
     build: Build = request.state.build
@@ -98,11 +99,9 @@ async def answer(
         raise HTTPException(406, f"the answer is {JSON} or {CSV}; the header Accept takes neither")
     if values.get("build", build.build_id) != build.build_id:
         raise HTTPException(409, OTHER_BUILD)
-    query = select(endpoint, values, columns)
-    headers, is_known = cached(request, text := f"{query} {media} {with_bom}")
-    headers["Vary"] = "Accept"
-    if is_known:
-        return Response(status_code=304, headers=headers)
+    query = Query(endpoint, values, columns)
+    text = f"{endpoint.path} {values} {media}"
+    headers = cached(request, text, "Accept")
     if media == CSV:
         name = "-".join([*filter(None, endpoint.path.split("{")[0].split("/"))])
         headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
@@ -115,7 +114,8 @@ async def answer(
             # They are counted only where the first of them do not show it.
             is_last = 0 < len(first) < min(values.get("limit", BATCH), BATCH)
             total = values.get("offset", 0) + len(first) if is_last else query.count(cursor())
-        pieces = _encode(columns, itertools.chain([first], batches), media, with_bom=with_bom)
+        names = None if media == JSON else [column.name for column in columns]
+        pieces = _encode(itertools.chain([first], batches), names, "\ufeff" if with_bom else "")
         return total, b"".join(pieces) if len(first) < BATCH else pieces
 
     reading = await turns.read(build, request.client.host if request.client else "", text, begin)
@@ -142,23 +142,29 @@ class StreamedAnswer(StreamingResponse):
             await self._reading.end()
 
 
-def cached(request: Request, answer: str) -> tuple[dict[str, str], bool]:
-    """The headers of an answer that a client may keep, and whether it said that it has it already.
+def cached(request: Request, answer: str, vary: str = "") -> dict[str, str]:
+    """The headers of an answer that a client may keep.
 
     Args:
         request: the request.
         answer: what tells the answer from others of the same build.
+        vary: the request's headers that it depends on.
+
+    Raises:
+        HTTPException: 304, if the client said that it has the answer already.
     """
-    headers = {"Cache-Control": "no-cache"}
+    headers = {"Cache-Control": "no-cache"} | ({"Vary": vary} if vary else {})
     build: Build | None = request.state.build
     if build is None:
-        return headers, False
+        return headers
     is_packed = "gzip" in request.headers.get("accept-encoding", "")
     text = f"{__version__} {build.identity} {is_packed} {answer}"
     tag = f'"{build.build_id}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    headers["ETag"] = tag
     known = request.headers.get("if-none-match", "").split(",")
-    tags = {one.strip().removeprefix("W/") for one in known}
-    return headers | {"ETag": tag}, not tags.isdisjoint({tag, "*"})
+    if not {one.strip().removeprefix("W/") for one in known}.isdisjoint({tag, "*"}):
+        raise HTTPException(304, headers=headers)
+    return headers
 
 
 def _page_headers(request: Request, values: Mapping[str, Any], total: int) -> dict[str, str]:
@@ -223,25 +229,21 @@ def _choose_format(accept: str, formats: Sequence[str]) -> str | None:
 
 
 def _encode(
-    columns: Sequence[Column], batches: Iterable[Sequence[Row]], media: str, *, with_bom: bool
+    batches: Iterable[Sequence[Row]], names: Sequence[str] | None, bom: str
 ) -> Iterator[bytes]:
-    """Batches of rows, one at least: objects as JSON, or texts as CSV."""
-    if media == JSON:
+    """Batches of rows, one at least: texts as CSV, given names of columns, or objects as JSON."""
+    if names is None:
         before = "["
         for rows in batches:
             yield (before + ",\n".join([str(row) for (row,) in rows])).encode()
             before = ",\n"
         yield b"]\n"
         return
-    stream = io.StringIO()
-    stream.write("\ufeff" if with_bom else "")
-    writer = csv.writer(stream, lineterminator="\n")
-    names: Row = tuple(column.name for column in columns)
-    for rows in itertools.chain([[names]], batches):
-        writer.writerows(rows)
-        yield stream.getvalue().encode()
-        stream.seek(0)
-        stream.truncate()
+    for rows in itertools.chain([[tuple(names)]], batches):
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows(rows)
+        yield (bom + stream.getvalue()).encode()
+        bom = ""
 
 
 def _short(value: object) -> object:

@@ -3,14 +3,16 @@
 OpenAPI says of endpoints what they declare, and prose, headers and errors of all.
 """
 
-from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import duckdb
 import fastapi_offline
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 from starlette.exceptions import HTTPException
@@ -69,7 +71,7 @@ class Health(BaseModel):
     """The build that is served, when it was published, in UTC, and the rows of its marts."""
 
     build_id: str
-    published_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    published_at: datetime
     rows_per_mart: dict[str, int]
 
 
@@ -85,13 +87,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 ERRORS[304] = {"description": "The client has this answer already.", "headers": CACHED}
-HEALTH: dict[str, Any] = {
-    "summary": INDEX["/health"],
-    "operation_id": "getHealth",
-    "response_model": Health,
-    "responses": {200: {"headers": CACHED}, 304: ERRORS[304], 503: ERRORS[503]},
-    "openapi_extra": {"parameters": [KNOWN]},
-}
 
 
 def create_app(build: Build | None, unavailable: CasebookError | None, turns: Turns) -> FastAPI:
@@ -104,13 +99,14 @@ def create_app(build: Build | None, unavailable: CasebookError | None, turns: Tu
     """
     endpoints = build.endpoints if build else {}
     index = {path: endpoint.title for path, endpoint in endpoints.items()} | INDEX
-    refuse = _refusal(unavailable, index)
+    refuse = partial(_refuse, unavailable, index)
     errors = (InvalidRequestError, CasebookError, duckdb.OutOfMemoryException, HTTPException)
     app = FastAPI(
         title="Casebook",
         version=__version__,
         description=ABOUT,
         openapi_url=None,
+        default_response_class=Pretty,
         exception_handlers=dict.fromkeys([*errors, Exception], refuse),
     )
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=4)
@@ -118,97 +114,84 @@ def create_app(build: Build | None, unavailable: CasebookError | None, turns: Tu
         columns = build.columns[endpoint.path] if build else ()
         described = () if isinstance(columns, CasebookError) else columns
         for method in ("GET", "POST") if endpoint.takes_body else ("GET",):
-            rows = _rows_of(endpoint, turns)
+            rows = partial(_rows, turns, endpoint)
             app.add_api_route(endpoint.path, rows, **_operation(endpoint, described, method))
     # What tells about the API is there before anything is published, too.
-    app.add_api_route("/health", _page(_health), **HEALTH)
-    for path, page in {
-        "/": lambda _: Pretty(index),
-        "/openapi.json": lambda _: Pretty(app.openapi()),
-        "/docs": _docs,
-    }.items():
-        app.add_api_route(path, _page(page), include_in_schema=False)
-    app.mount(
-        "/docs/files", StaticFiles(directory=Path(fastapi_offline.__file__).parent / "static")
+    page = partial(app.get, dependencies=[Depends(_unknown)])
+
+    @page(
+        "/health",
+        summary=INDEX["/health"],
+        operation_id="getHealth",
+        responses={200: {"headers": CACHED}, 304: ERRORS[304], 503: ERRORS[503]},
+        openapi_extra={"parameters": [KNOWN]},
     )
+    async def health(request: Request) -> Health:
+        served: Build | None = request.state.build
+        if served is None:
+            raise HTTPException(503)
+        return Health.model_validate(served, from_attributes=True)
+
+    pages = {"/": lambda: index, "/openapi.json": app.openapi}
+    for path, made in pages.items():
+        page(path, include_in_schema=False)(made)
+    page("/docs", include_in_schema=False, response_class=HTMLResponse)(_docs)
+    files = Path(fastapi_offline.__file__).parent / "static"
+    app.mount("/docs/files", StaticFiles(directory=files))
     return app
 
 
-def _rows_of(endpoint: Endpoint, turns: Turns) -> Callable[[Request], Any]:
-    async def rows(request: Request) -> Response:
-        values = read_values(endpoint, await read_request(request))
-        return await answer(turns, request, endpoint, values)
-
-    return rows
+async def _rows(turns: Turns, endpoint: Endpoint, request: Request) -> Response:
+    values = read_values(endpoint, await read_request(request))
+    return await answer(turns, request, endpoint, values)
 
 
-def _page(make: Callable[[Request], Response]) -> Callable[[Request], Any]:
-    """An answer that is sent as a whole, and again only where it has changed."""
-
-    async def page(request: Request) -> Response:
-        made = make(request)
-        headers, is_known = cached(request, f"{request.url.path} {bytes(made.body)!r}")
-        if is_known:
-            return Response(status_code=304, headers=headers)
-        made.headers.update(headers)
-        return made
-
-    return page
+async def _unknown(request: Request, response: Response) -> None:
+    """A page is sent again only where it has changed."""
+    response.headers.update(cached(request, request.url.path))
 
 
-def _health(request: Request) -> Response:
-    build: Build | None = request.state.build
-    if build is None:
-        raise HTTPException(503)
-    return Pretty(
-        {
-            "build_id": build.build_id,
-            "published_at": build.published_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "rows_per_mart": build.rows_per_mart,
-        }
-    )
-
-
-def _docs(_: Request) -> Response:
-    return get_swagger_ui_html(
+async def _docs() -> str:
+    page = get_swagger_ui_html(
         openapi_url="openapi.json",
         title="Casebook",
         swagger_js_url="docs/files/swagger-ui-bundle.js",
         swagger_css_url="docs/files/swagger-ui.css",
         swagger_favicon_url="docs/files/favicon.png",
     )
+    return bytes(page.body).decode()
 
 
-def _refusal(unavailable: CasebookError | None, index: dict[str, str]) -> Callable[..., Any]:
+async def _refuse(
+    unavailable: CasebookError | None, index: dict[str, str], request: Request, error: Exception
+) -> Response:
     """What answers errors, all in one form."""
-
-    async def refuse(request: Request, error: Exception) -> Response:
-        if unavailable and isinstance(error, HTTPException) and error.status_code in (404, 503):
-            error = unavailable  # Nobody knows which addresses there will be.
-        match error:
-            case InvalidRequestError(problems=problems):
-                names = dict.fromkeys(one.parameter[:40] for one in problems[:20])
-                return failed(400, f"wrong or missing: {', '.join(names)}", problems)
-            case CasebookError():
-                reason = f"{error.file}: {error.reason}" if error.file else error.reason
-                return failed(503, reason, fix=error.fix)
-            case duckdb.OutOfMemoryException():
-                fix = "ask for less: a shorter range, one key, a page; or serve with more --memory"
-                return failed(503, "not enough memory for this answer", fix=fix)
-            case HTTPException(status_code=404):
-                return failed(404, f"there is no such address; there are {', '.join(index)}")
-            case HTTPException(status_code=405):
-                routes = [one for one in request.app.routes if isinstance(one, Route)]
-                here = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
-                allowed = ", ".join(sorted({"HEAD"}.union(*(one.methods or () for one in here))))
-                answered = failed(405, f"{request.method} is not possible here; {allowed} are")
-                answered.headers["Allow"] = allowed
-                return answered
-            case HTTPException():
-                return failed(error.status_code, str(error.detail))
-        return failed(500, "something went wrong here; the server's log says what")
-
-    return refuse
+    if unavailable and isinstance(error, HTTPException) and error.status_code in (404, 503):
+        error = unavailable  # Nobody knows which addresses there will be.
+    match error:
+        case InvalidRequestError(problems=problems):
+            names = dict.fromkeys(one.parameter[:40] for one in problems[:20])
+            return failed(400, f"wrong or missing: {', '.join(names)}", problems)
+        case CasebookError():
+            reason = f"{error.file}: {error.reason}" if error.file else error.reason
+            return failed(503, reason, fix=error.fix)
+        case duckdb.OutOfMemoryException():
+            fix = "ask for less: a shorter range, one key, a page; or serve with more --memory"
+            return failed(503, "not enough memory for this answer", fix=fix)
+        case HTTPException(status_code=304):
+            return Response(None, 304, error.headers)
+        case HTTPException(status_code=404):
+            return failed(404, f"there is no such address; there are {', '.join(index)}")
+        case HTTPException(status_code=405):
+            routes = [one for one in request.app.routes if isinstance(one, Route)]
+            here = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
+            allowed = ", ".join(sorted({"HEAD"}.union(*(one.methods or () for one in here))))
+            answered = failed(405, f"{request.method} is not possible here; {allowed} are")
+            answered.headers["Allow"] = allowed
+            return answered
+        case HTTPException():
+            return failed(error.status_code, str(error.detail))
+    return failed(500, "something went wrong here; the server's log says what")
 
 
 def _operation(endpoint: Endpoint, columns: tuple[Column, ...], method: str) -> dict[str, Any]:
@@ -242,24 +225,33 @@ def _operation(endpoint: Endpoint, columns: tuple[Column, ...], method: str) -> 
 
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    described = endpoint.request_model.model_json_schema()["properties"]
     parameters = []
     for name, one in endpoint.accepted.items():
-        # That it may be null is for JSON.
-        schema = described[name].get("anyOf", [described[name]])[0]
         place = "path" if f"{{{name}}}" in endpoint.path else "query"
         named = {"name": name, "in": place, "required": one.required, "description": one.about}
         example = {} if one.example is None else {"example": one.example}
-        parameters.append(named | {"schema": schema} | example)
+        parameters.append(named | {"schema": one.validator.json_schema()} | example)
     return [*parameters, KNOWN]
 
 
 def _body(endpoint: Endpoint) -> dict[str, Any]:
-    schema = endpoint.request_model.model_json_schema() | {"additionalProperties": False}
-    for one in schema["properties"].values():
-        number = one.get("anyOf", [one])[0]
-        if number.get("type") == "integer":  # A form sends numbers as texts.
-            number |= {"type": ["integer", "string"], "pattern": "^[0-9]*[1-9][0-9]*$"}
+    schemas = {}
+    for name, one in endpoint.accepted.items():
+        schema = one.validator.json_schema()
+        if schema["type"] == "integer":  # A form sends numbers as texts.
+            schema |= {"type": ["integer", "string"], "pattern": "^[0-9]*[1-9][0-9]*$"}
+        null = [] if one.required else [{"type": "null"}]
+        schemas[name] = {"anyOf": [schema, *null], "description": one.about}
     example = {name: one.example for name, one in endpoint.parameters.items() if one.example}
-    content = {JSON: {"schema": schema, "example": example}}
-    return {"requestBody": {"required": True, "content": content}}
+    body = {
+        "type": "object",
+        "properties": schemas,
+        "required": [name for name, one in endpoint.accepted.items() if one.required],
+        "additionalProperties": False,
+    }
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": body, "example": example}},
+        }
+    }

@@ -8,6 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 
@@ -52,12 +53,8 @@ class Front:
         proxies: Sequence[str],
         say: Callable[[str], None],
     ) -> None:
-        self._warehouse, self._open_build, self._turns, self._say = (
-            warehouse,
-            open_build,
-            turns,
-            say,
-        )
+        self._warehouse, self._open_build = warehouse, open_build
+        self._turns, self._say = turns, say
         self._hosts = {"localhost", socket.gethostname().lower(), *map(str.lower, hosts)}
         self._proxied = ProxyHeadersMiddleware(self._answer, [*proxies])  # type: ignore[arg-type]
         self._opening = asyncio.Lock()
@@ -120,7 +117,10 @@ class Front:
             return "a request has Content-Length or Transfer-Encoding, not both"
         host = headers.get("host", "localhost")
         name = re.sub(r":[0-9]*$", "", host).lower()
-        if _is_address(name.strip("[]")) or not self._hosts.isdisjoint({"*", name}):
+        if not self._hosts.isdisjoint({"*", name}):
+            return ""
+        with suppress(ValueError):
+            ipaddress.ip_address(name.strip("[]"))
             return ""
         return f"this server is not {host[:100]!r}; `casebook serve --allowed-host` names others"
 
@@ -132,11 +132,3 @@ def _identity(path: Path) -> Identity | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

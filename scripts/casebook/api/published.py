@@ -38,7 +38,7 @@ class Build:
         if identity is None:
             raise CasebookError("nothing is published yet", file=path.name, fix=BUILD)
         self.identity = identity
-        self.published_at = datetime.fromtimestamp(identity[2] / 1e9, UTC)
+        self.published_at = datetime.fromtimestamp(identity[2] // 10**9, UTC)
         self._folder = tempfile.TemporaryDirectory(prefix="casebook-serve-")
         self._connection = duckdb.connect(
             ":memory:",

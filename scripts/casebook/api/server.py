@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -132,11 +133,10 @@ class Connections:
         handles = max(handles, 8_192 if most == resource.RLIM_INFINITY else min(most, 8_192))
         resource.setrlimit(resource.RLIMIT_NOFILE, (handles, most))
         self._most = max(BACKLOG, min(handles - RESERVED, 4_096))
-        self.open: set[BoundedProtocol] = set()
+        # How much is to be sent to each, and since when the client has taken nothing of it.
+        self.open: dict[BoundedProtocol, tuple[int, float]] = {}
         # Since when they have not sent a whole request; who has waited longest comes first.
         self.waiting: dict[BoundedProtocol, float] = {}
-        # How much was to be sent, and since when the client has taken nothing of it.
-        self.stalled: dict[BoundedProtocol, tuple[int, float]] = {}
         self.cut_off = Counter[str]()
         self._say, self._said_at = say, -LOG_SECONDS
 
@@ -151,10 +151,10 @@ class Connections:
         for one, since in [*self.waiting.items()]:
             if now - since > SECONDS:
                 self._cut(one, "as the request was too slow")
-        for one, (unsent, since) in [*self.stalled.items()]:
+        for one, (unsent, since) in [*self.open.items()]:
             left = one.transport.get_write_buffer_size()
-            if left < unsent:
-                self.stalled[one] = left, now
+            if left == 0 or left != unsent:
+                self.open[one] = left, now
             elif now - since > SECONDS:
                 self._cut(one, "as the answer was not taken")
         if self.cut_off and now - self._said_at > LOG_SECONDS:
@@ -166,7 +166,6 @@ class Connections:
     def _cut(self, one: BoundedProtocol, why: str) -> None:
         self.cut_off[why] += 1
         self.waiting.pop(one, None)
-        self.stalled.pop(one, None)
         one.transport.abort()
 
 
@@ -182,16 +181,15 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, and begin to wait for a request."""
         super().connection_made(transport)
-        self._all.open.add(self)
-        self._all.waiting[self] = time.monotonic()
+        self._all.waiting[self] = now = time.monotonic()
+        self._all.open[self] = 0, now
         self._all.make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what was being done for the client."""
         super().connection_lost(exc)
-        self._all.open.discard(self)
+        self._all.open.pop(self, None)
         self._all.waiting.pop(self, None)
-        self._all.stalled.pop(self, None)
         if self._task and self.cycle.disconnected:
             self._task.cancel()
 
@@ -203,23 +201,15 @@ class BoundedProtocol(H11Protocol):
         elif not self.transport.is_closing():
             self._all.waiting.setdefault(self, time.monotonic())
 
-    def pause_writing(self) -> None:
-        """Begin to wait for the client to take what was sent."""
-        super().pause_writing()
-        self._all.stalled[self] = self.transport.get_write_buffer_size(), time.monotonic()
-
-    def resume_writing(self) -> None:
-        """The client has taken it."""
-        super().resume_writing()
-        self._all.stalled.pop(self, None)
-
     async def _run(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
         self._task = asyncio.current_task()
         try:
             await self._app(scope, receive, send)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if not self.cycle.disconnected:
                 raise
+            # Its frames refer to it, and to the build, which would stay open.
+            traceback.clear_frames(error.__traceback__)
             self._all.cut_off["by the client, before the answer was sent"] += 1
         finally:
             self._task = None

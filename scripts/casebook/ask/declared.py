@@ -23,9 +23,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
     WithJsonSchema,
-    create_model,
 )
 
 from casebook.errors import CasebookError
@@ -91,8 +91,13 @@ class Parameter(Part):
     about: str
     example: Any = None
 
+    @cached_property
+    def validator(self) -> TypeAdapter[Any]:
+        """What Pydantic validates its values by, and describes them."""
+        return TypeAdapter(self.value_type()[0])
+
     def value_type(self) -> tuple[Any, str]:
-        """The type that Pydantic validates its values by, and what they have to be, for people."""
+        """The type of its values, and what they have to be, for people."""
         such = "" if self.example is None else f", such as {self.example}"
         match self.kind:
             case "text":
@@ -167,7 +172,7 @@ class Endpoint(Part):
     intervals: Intervals | None = None
     takes_body: bool = False
 
-    @property
+    @cached_property
     def accepted(self) -> dict[str, Parameter]:
         """The parameters that it declares, and those of its pages and formats."""
         return self.parameters | (PAGING if self.key else {}) | {"bom": BOM}
@@ -176,16 +181,6 @@ class Endpoint(Part):
     def name(self) -> str:
         """What its schemas are called: `MoviesGenreYears` for /movies/genre-years."""
         return "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", self.path))
-
-    @cached_property
-    def request_model(self) -> type[BaseModel]:
-        """The Pydantic model of its parameters; null is the same as not given."""
-        fields: dict[str, Any] = {}
-        for name, one in self.accepted.items():
-            type_, _ = one.value_type()
-            described = Field(... if one.required else None, alias=name, description=one.about)
-            fields[f"field_{len(fields)}"] = (type_ if one.required else type_ | None, described)
-        return create_model(f"{self.name}Request", **fields)
 
 
 def read_endpoints(connection: duckdb.DuckDBPyConnection) -> dict[str, Endpoint]:
@@ -229,22 +224,16 @@ def read_values(endpoint: Endpoint, given: Mapping[str, object]) -> dict[str, An
         InvalidRequestError: if a value is missing or malformed, a name unknown, a range ends before
             it starts, or has too many intervals.
     """
-    known = endpoint.accepted
+    known, values = endpoint.accepted, dict[str, Any]()
     no_such = f"no such parameter; there are {', '.join(known)}"
     problems = [Problem(name, given[name], no_such) for name in given if name not in known]
-    try:
-        # Pydantic takes no names with halves of characters, which JSON can hold.
-        sent = {name: value for name, value in given.items() if name in known}
-        model = endpoint.request_model.model_validate(sent)
-    except ValidationError as error:
-        wrong = dict.fromkeys(str(one["loc"][0]) for one in error.errors())
-        problems += [Problem(n, given.get(n), known[n].value_type()[1]) for n in wrong]
-        raise InvalidRequestError(problems) from error
-    valid = model.model_dump(by_alias=True, warnings=False)  # Times are texts to Pydantic.
-    values = {name: value for name, value in valid.items() if value is not None}
-    for name, one in endpoint.parameters.items():
-        if one.default is not None:
-            values.setdefault(name, Decimal(one.default))
+    for name, one in known.items():
+        sent = one.default if given.get(name) is None else given[name]
+        try:
+            if sent is not None or one.required:
+                values[name] = one.validator.validate_python(sent)
+        except ValidationError:
+            problems.append(Problem(name, sent, one.value_type()[1]))
     starts = {one.column: name for name, one in endpoint.parameters.items() if one.compare == ">="}
     for last, one in endpoint.parameters.items():
         name = starts.get(one.column, last)

@@ -58,15 +58,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Query:
-    """A request as it is put to the warehouse; nothing in its SQL came from outside."""
+    """A request as it is put to the warehouse; nothing in its SQL came from outside.
 
+    Args:
+        endpoint: whose rows are requested.
+        values: valid values by the names of parameters, and of those of pages.
+        columns: the columns that the endpoint has in the warehouse.
+    """
+
+    endpoint: Endpoint
+    values: Mapping[str, Any]
     columns: tuple[Column, ...]
-    rows_sql: str  # where the rows come from: `from … as answer`
-    bound: Mapping[str, Any]  # what came from outside, by name
-    # How rows are sorted, and which of them are on the page. They are sorted as they are and
-    # spelled as they leave: a sort of JSON would hold all of its text in memory.
-    page_sql: str
-    paging: Mapping[str, Any]  # what is bound in it
 
     def rows(
         self, connection: duckdb.DuckDBPyConnection, *, as_json: bool = False
@@ -82,43 +84,36 @@ class Query:
         if as_json:
             values = (f"{quote_text(column.name)}: {column.value_sql}" for column in self.columns)
             shown = f"to_json({{{', '.join(values)}}})"
-        page = f"(select answer.* {self.rows_sql}{self.page_sql}) as answer"
-        answer = connection.execute(f"select {shown} from {page}", {**self.bound, **self.paging})
-        while rows := answer.fetchmany(BATCH):
-            yield rows
+        rows, bound = self._rows_sql()
+        sorted_by = [
+            f"answer.{quote_name(name.lstrip('-'))} {'desc' if name[0] == '-' else ''} nulls last"
+            for name in (*self.endpoint.order, *self.endpoint.key)
+        ]
+        page = {name: self.values[name] for name in ("limit", "offset") if name in self.values}
+        # They are sorted as they are and spelled as they leave: a sort of JSON would hold all of
+        # its text in memory.
+        rows = f"select answer.* {rows} {'order by' if sorted_by else ''} {', '.join(sorted_by)}"
+        rows += "".join(f" {name} ${name}" for name in page)
+        answer = connection.execute(f"select {shown} from ({rows}) as answer", bound | page)
+        while batch := answer.fetchmany(BATCH):
+            yield batch
 
     def count(self, connection: duckdb.DuckDBPyConnection) -> int:
         """How many rows there are on all pages."""
-        found = connection.execute(f"select count(*) {self.rows_sql}", dict(self.bound))
-        return int(found.fetchall()[0][0])
+        rows, bound = self._rows_sql()
+        [(count,)] = connection.execute(f"select count(*) {rows}", bound).fetchall()
+        return int(count)
 
-
-def select(endpoint: Endpoint, values: Mapping[str, Any], columns: tuple[Column, ...]) -> Query:
-    """The rows that someone requests.
-
-    Args:
-        endpoint: whose rows they are.
-        values: valid values by the names of parameters, and of those of pages.
-        columns: the columns that the endpoint has in the warehouse.
-    """
-    known = endpoint.parameters
-    compared = [name for name in values if name in known and known[name].column]
-    where = " and ".join(
-        f"answer.{quote_name(known[name].column)} {known[name].compare} ${name}"
-        for name in compared
-    )
-    order = ", ".join(
-        f"answer.{quote_name(name.lstrip('-'))}{' desc' if name.startswith('-') else ''} nulls last"
-        for name in (*endpoint.order, *endpoint.key)
-    )
-    paging = {name: values[name] for name in ("limit", "offset") if name in values}
-    return Query(
-        columns,
-        f"from {_relation_sql(endpoint)} as answer" + (f" where {where}" if where else ""),
-        {name: values.get(name) for name in known if known[name].argument or name in compared},
-        (f" order by {order}" if order else "") + "".join(f" {name} ${name}" for name in paging),
-        paging,
-    )
+    def _rows_sql(self) -> tuple[str, dict[str, Any]]:
+        """Where the rows come from: `from … as answer`, and what is bound in it, by name."""
+        known, given = self.endpoint.parameters, self.values
+        bound = {name: given.get(name) for name in known if known[name].argument or name in given}
+        where = " and ".join(
+            f"answer.{quote_name(known[name].column)} {known[name].compare} ${name}"
+            for name in bound
+            if known[name].column
+        )
+        return f"from {_relation_sql(self.endpoint)} as answer where {where or 'true'}", bound
 
 
 def find_columns(connection: duckdb.DuckDBPyConnection, endpoint: Endpoint) -> tuple[Column, ...]:

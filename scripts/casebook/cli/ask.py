@@ -157,7 +157,7 @@ def _print_answer(
 ) -> None:
     """Print what an endpoint answers; `shown` are names of parameters that are no options."""
     from casebook.ask.declared import BUILD, InvalidRequestError, read_endpoints, read_values
-    from casebook.ask.query import find_columns, select
+    from casebook.ask.query import Query, find_columns
     from casebook.ask.warehouse import open_warehouse
 
     with open_warehouse(settings.warehouse) as connection:
@@ -168,7 +168,7 @@ def _print_answer(
         columns = find_columns(connection, endpoint)
         sent = {name: value for name, value in given.items() if value is not None}
         try:
-            query = select(endpoint, read_values(endpoint, sent), columns)
+            query = Query(endpoint, read_values(endpoint, sent), columns)
         except InvalidRequestError as error:
             problem = error.problems[0]
             raise typer.BadParameter(

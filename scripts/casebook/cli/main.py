@@ -102,6 +102,8 @@ def _stop(number: int, _frame: object) -> NoReturn:
     that does not help: what has been started ends then, too.
     """
     _stopped[:] = [128 + number]
+    # Python prints an exit that it loses in a callback of its own.
+    sys.unraisablehook = lambda _: None
     ways = iter((sys.exit, sys.exit))
     signal.signal(signal.SIGALRM, lambda *_: next(ways, os._exit)(128 + number))
     signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_END, SECONDS_TO_END)

@@ -67,9 +67,9 @@ def match_columns(table: Table, names: Sequence[str]) -> Columns:
 
 def checked(table: Table, names: Sequence[str]) -> Columns:
     """As `match_columns`; Refused if the file lacks a required column, or has too many."""
-    columns = match_columns(table, names)
     if len(names) > MAX_COLUMNS:
         raise Refused(f"it has {len(names):,} columns; at most {MAX_COLUMNS:,} are read")
+    columns = match_columns(table, names)
     if columns.missing:
         several = "s" * (len(columns.missing) > 1)
         raise Refused(

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from casebook.errors import Refused
 from casebook.readers.archives import open_utf8
-from casebook.readers.columns import Columns, checked, match_columns, shorten
+from casebook.readers.columns import MAX_COLUMNS, Columns, checked, match_columns, shorten
 from casebook.readers.count import DELIMITERS
 from casebook.readers.split import SMALL_BLOCK, Splitter
 
 if TYPE_CHECKING:
     from casebook.sources import Table
 
-_HEAD_BYTES = 1 << 20
+_HEAD_BYTES, _LARGEST_HEAD = 1 << 20, 4 << 20
 _SAMPLE_RECORDS = 1000
 # Rows end in a delimiter more where, of so many, not one has as many fields as the header.
 _EXTRA_TO_EXACT = 9
@@ -61,13 +61,14 @@ def header_of(table: Table, text: BinaryIO) -> tuple[Header, Columns]:
     Raises:
         Refused: if there is none, or it lacks a required column.
     """
-    head = text.read(_HEAD_BYTES)
+    head = _read_head(text, table.skip_lines)
     header = _find_header(head, table, table.skip_lines)
     if header is None:
         raise Refused("no header: the file is empty")
-    columns = match_columns(table, header.names)
+    names = header.names[: MAX_COLUMNS + 1]
+    columns = match_columns(table, names)
     if not columns.read:
-        shown = shorten(header.delimiter.join(header.names))
+        shown = shorten(header.delimiter.join(names))
         later = "" if table.skip_lines else _find_later(head, table)
         if later or not columns.missing:
             raise Refused(f"no header: its first record is: {shown}{later}")
@@ -77,7 +78,23 @@ def header_of(table: Table, text: BinaryIO) -> tuple[Header, Columns]:
 def guess_header(path: Path, compression: str | None, skip_lines: int = 0) -> Header | None:
     """The header of a file of which no columns are declared; None if the file has no record."""
     with open_utf8(path, compression) as text:
-        return _find_header(text.read(_HEAD_BYTES), None, skip_lines)
+        return _find_header(_read_head(text, skip_lines), None, skip_lines)
+
+
+def _read_head(text: BinaryIO, skip_lines: int) -> bytes:
+    """The beginning of a text, with the header and all before it; Refused if that is too long."""
+    head = text.read(_HEAD_BYTES)
+    while len(head) >= _HEAD_BYTES:
+        lines = head.lstrip(b"\r\n")
+        ends = max(lines.count(b"\n"), lines.count(b"\r"))
+        if ends <= skip_lines and len(head) >= _LARGEST_HEAD:
+            raise Refused(f"no header: it does not end in the first {_LARGEST_HEAD >> 20} MiB")
+        if ends > skip_lines + 1 or len(head) >= _LARGEST_HEAD:
+            break
+        if not (more := text.read(len(head))):
+            break
+        head += more
+    return head
 
 
 def _find_later(head: bytes, table: Table) -> str:
@@ -119,7 +136,7 @@ def _find_header(head: bytes, table: Table | None, skip_lines: int) -> Header | 
         is_usual = extra > _EXTRA_TO_EXACT * fields.count(len(names))
         has_extra = is_usual and 2 * extra >= len(records)
         names = (*names, "") if has_extra else names
-        known, good = _count_known(table, names), fields.count(len(names))
+        known, good = _count_known(table, names[: MAX_COLUMNS + 1]), fields.count(len(names))
         is_several, most = (0, 0) if known else (len(names) > 1, len(names))
         rank = (known, is_several, good, most, -order)
         if best is None or rank > best[0]:
@@ -129,7 +146,7 @@ def _find_header(head: bytes, table: Table | None, skip_lines: int) -> Header | 
 
 def _find_line_end(head: bytes) -> str:
     """What ends a text's lines: CR where it comes first outside quotes without LF, else LF."""
-    outside = re.compile(rb'(?:[^"\r\n]|"[^"]*"|"[^"]*\Z)*+').match(head)
+    outside = re.compile(rb'(?:(?<![^,;\t|])"(?:[^"]|"")*+"|[^\r\n])*+').match(head)
     at = outside.end() if outside else 0
     rest = head[at:].lstrip(b"\r")
     return "\r" if head[at : at + 1] == b"\r" and not rest.startswith(b"\n") else "\n"
@@ -142,12 +159,12 @@ def _first_records(
     records: list[tuple[tuple[str, ...], int]] = []
     line = 1
     for piece in Splitter(delimiter, line_end).split(io.BytesIO(head[start:]), SMALL_BLOCK):
-        for raw in piece.records[: _SAMPLE_RECORDS + 1 - len(records)]:
+        for raw in piece.records:
             if raw:
                 records.append((_fields(raw, delimiter), line))
             line += piece.lines or 1
-        if len(records) > _SAMPLE_RECORDS:
-            return records
+            if len(records) > _SAMPLE_RECORDS:
+                return records
     is_all = len(head) < _HEAD_BYTES or len(records) < 2
     return records if is_all else records[:-1]
 

@@ -67,7 +67,7 @@ class Splitter:
 
         So many bytes are read at once as `block` says, more only where a record is longer.
         """
-        buffer, at, line = b"", 0, 1
+        buffer, held, at, line = b"", b"", 0, 1
         ended = False
         while not ended or at < len(buffer):
             at = self._skip(buffer, at)
@@ -93,9 +93,10 @@ class Splitter:
                 if len(rest) > MAX_RECORD_BYTES:
                     raise Refused(too_long(line))
                 more = text.read(max(block, min(len(rest), _LARGEST_BLOCK)))
-                while self._by_return and more.endswith(b"\r") and (byte := text.read(1)):
-                    more += byte
-                buffer, at, ended = rest + more, 0, not more
+                buffer, at, ended = rest + held + more, 0, not more
+                # A line feed may follow.
+                held = b"\r" if self._by_return and more.endswith(b"\r") else b""
+                buffer = buffer.removesuffix(held)
                 is_long = len(buffer) > MAX_RECORD_BYTES
                 if is_long and not self._end.search(buffer, 0, MAX_RECORD_BYTES + 1):
                     raise Refused(too_long(line))
