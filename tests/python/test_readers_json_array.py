@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from casebook.readers import json_split
+from casebook.readers import json_split, json_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loading import Workshop
@@ -178,7 +178,7 @@ def test_a_broken_array_lands_what_can_be_read(
     bad: list,
     piece: int,
 ) -> None:
-    monkeypatch.setattr(json_split, "BLOCK", piece)
+    monkeypatch.setattr(json_text, "BLOCK", piece)
     entry = shop.load_one(text, "a.json")
     assert [row[:2] for row in shop.landed("a.json")] == landed
     assert [row[:4] for row in shop.quarantine("a.json")] == bad
@@ -320,7 +320,7 @@ def test_clean_arrays_land_the_same_on_both_paths(
 ) -> None:
     text = json.dumps(records, indent=indent, ensure_ascii=False)
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_split, "BLOCK", piece)
+        patch.setattr(json_text, "BLOCK", piece)
         shop = Workshop(Path(folder))
         shop.load_one(text, "fast.json")
         shop.load_one(text[:-1] + ",12]", "careful.json")

@@ -58,14 +58,13 @@ def report(
             what = ["docs", "generate", "--static", "--exclude", *TESTS]
         if not quiet:
             err.print("reading the project and drawing; half a minute with the catalogue")
+        what += ["--threads", "1"]
         # dbt reads a copy, so that neither readers nor a build are in its way.
         copy = work / settings.warehouse.name
         environment = {"CASEBOOK_WAREHOUSE": str(copy)}
         try:
             shutil.copyfile(settings.warehouse, copy)
-            run = run_dbt(
-                settings, [*what, "--threads", "1"], target=work / "dbt", environment=environment
-            )
+            run = run_dbt(settings, what, target=work / "dbt", environment=environment)
         finally:
             copy.unlink(missing_ok=True)
         if run.status:
@@ -73,8 +72,8 @@ def report(
                 "dbt cannot describe the project: " + "\n".join(run.errors),
                 fix="`dbt parse` shows where the project is broken",
             )
-        beside = work / "catalogue" if catalogue else None
-        written = write_site(connection, work / "dbt", site, beside)
+        lineage = work / "catalogue" if catalogue else None
+        written = write_site(connection, work / "dbt", site, lineage)
     if not quiet:
         for name, page in zip(("report", "catalogue"), written, strict=False):
             out.print(f"{name}: {page}", markup=False)
