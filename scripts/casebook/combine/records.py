@@ -36,7 +36,8 @@ _NUMBER = r"[ \t]*+-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+[ 
 _is_number = re.compile(_NUMBER).fullmatch
 # Stands between values, and for a carriage return, which `csv` does not take; no text has it.
 _MARK = "\ud80d"
-_all_numbers = re.compile(rf"(?:(?:{_NUMBER})?+{_MARK})*+").fullmatch
+_check_numbers = msgspec.json.Decoder(list[float]).decode
+_escaped = re.compile(r'[\x00-\x1f"\\]').search
 _LENIENT = re.compile(
     rb'("(?:[^"\\]|\\.)*+")|,(?=\s*[\]}])|(-?\b(?:nan|inf(?:inity)?)\b)', re.IGNORECASE
 )
@@ -44,7 +45,9 @@ _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 csv.field_size_limit(MAX_RECORD_BYTES)
 # As deep as records may be nested.
 sys.setrecursionlimit(20_000)
-Pieces = Iterator[tuple[int, bytes] | Element]
+Lines = tuple[int, bytes]
+Batch = list[Element] | Lines
+Pieces = Iterator[Lines | Element]
 _Row = TypeVar("_Row")
 
 
@@ -61,8 +64,8 @@ def read_delimited(text: BinaryIO, header: Header) -> Pieces:
     names = header.names[:-1] if header.has_extra else header.names
     if twice := [name for name in names if names.count(name) > 1]:
         raise Refused(f"several columns are called {quote(twice[0])}; give each a name of its own")
-    members = (f"{quote(name)}:".replace("%", "%%") + "%s" for name in names)
-    as_line = f"{{{','.join(members)}}}\n".__mod__
+    befores = [f"{',' if place else '{'}{quote(name)}:" for place, name in enumerate(names)]
+    are_numbers: list[bool] = []
 
     def parse(raws: Sequence[bytes]) -> list[list[str]]:
         texts = [raw.decode().replace("\r", _MARK) for raw in raws]
@@ -76,28 +79,46 @@ def read_delimited(text: BinaryIO, header: Header) -> Pieces:
         return rows
 
     def spell(rows: Sequence[Sequence[str]]) -> bytes:
-        columns = map(_spell, zip(*rows, strict=True), are_numbers)
-        return "".join(map(as_line, zip(*columns, strict=True))).encode()
+        width, quoted = 2 * len(names) + 1, ""
+        parts = [""] * (width * len(rows))
+        for place, column in enumerate(zip(*rows, strict=True)):
+            begun = quoted + befores[place]
+            quoted, values = _spell(column, are_numbers[place])
+            parts[2 * place :: width] = [begun + quoted] * len(rows)
+            parts[2 * place + 1 :: width] = values
+        parts[width - 1 :: width] = [f"{quoted}}}\n"] * len(rows)
+        return "".join(parts).encode()
 
-    batches = _split(text, header.delimiter, header.line_end, header.first_line)
-    (first,) = next(batches)
+    def at_once(lines: bytes) -> Lines | None:
+        """Lines of a record each; None unless all are good and plain, or while columns are open."""
+        if not are_numbers or header.has_extra or b"\r" in lines or why_bad_bytes("", lines):
+            return None
+        records = lines.decode().split("\n")[:-1]
+        rows = list(csv.reader(records, delimiter=header.delimiter))
+        are_good = len(rows) == len(records) and {*map(len, rows)} == {len(names)}
+        return (len(rows), spell(rows)) if are_good else None
+
+    batches = _split(text, header.delimiter, header.line_end, header.first_line, at_once)
+    first = next(batches)[0]
+    assert isinstance(first, Element)
     try:
         parse(_checked([first]))
     except _Bad as bad:
         reason = f"line {first.first_line}: the header cannot be read: {bad.args[1]}"
         raise Refused(reason) from bad
-    held = list[Sequence[Element]]()
+    held = list[Batch]()
 
     def first_rows() -> Iterator[list[str]]:
         size = 0
         while size < FIRST_BYTES and (batch := next(batches, None)):
             held.append(batch)
-            size += sum(len(record.raw) for record in batch)
             for record in batch:
+                assert isinstance(record, Element)
+                size += len(record.raw)
                 with suppress(_Bad):
                     yield from parse(_checked([record]))
 
-    are_numbers = [
+    are_numbers += [
         any(values) and all(map(_is_number, filter(None, values)))
         for values in zip(*islice(first_rows(), FIRST_ROWS), strict=True)
     ] or [False] * len(names)
@@ -115,11 +136,19 @@ def read_json(text: BinaryIO, is_lines: bool) -> Pieces:
 
 
 def _split(
-    text: BinaryIO, delimiter: str | None, end: str, start: int = 1
-) -> Iterator[list[Element]]:
+    text: BinaryIO,
+    delimiter: str | None,
+    end: str,
+    start: int = 1,
+    at_once: Callable[[bytes], Lines | None] = lambda lines: None,
+) -> Iterator[Batch]:
     """The records from a line on that are not blank; that of a header by itself, as number 0."""
     number, line = 0 if delimiter else 1, 1
     for piece in Splitter(delimiter, end).split(text, SMALL_BLOCK):
+        if number and line >= start and not piece.lines and (done := at_once(piece.raw)):
+            yield done
+            number, line = number + done[0], line + done[0]
+            continue
         batch = []
         for raw in piece.records:
             if line >= start and (raw if delimiter else raw.strip()):
@@ -133,12 +162,15 @@ def _split(
 
 
 def _convert(
-    batches: Iterable[Sequence[Element]],
+    batches: Iterable[Batch],
     parse: Callable[[Sequence[bytes]], list[_Row]],
     spell: Callable[[Sequence[_Row]], bytes],
 ) -> Pieces:
     """What a batch's records are as lines; each is looked at where not all of them are good."""
     for batch in batches:
+        if isinstance(batch, tuple):
+            yield batch
+            continue
         try:
             rows = parse(_checked(batch))
         except _Bad:
@@ -162,13 +194,20 @@ def _checked(batch: Sequence[Element]) -> list[bytes]:
     return raws
 
 
-def _spell(values: Sequence[str], are_numbers: bool) -> list[str]:
-    """The values of a column in JSON."""
-    if are_numbers and _all_numbers(_MARK.join([*values, ""])):
-        return [value or "null" for value in values]
-    if are_numbers:
-        return [v if _is_number(v) else quote(v) if v else "null" for v in values]
-    return [quote(value) if value else "null" for value in values]
+def _spell(values: Sequence[str], are_numbers: bool) -> tuple[str, Sequence[str]]:
+    """The values of a column in JSON, and what quotes stand around each of them."""
+    if not are_numbers:
+        if all(values) and not _escaped("".join(values)):
+            return '"', values
+        return "", [quote(value) if value else "null" for value in values]
+    listed = list(filter(None, values))
+    joined = ",".join(listed)
+    is_line = "\n" not in joined and "\r" not in joined
+    with suppress(msgspec.DecodeError):
+        # As many as there are values, or one of them has a comma.
+        if is_line and len(_check_numbers(f"[{joined}]")) == len(listed):
+            return "", [value or "null" for value in values]
+    return "", [v if _is_number(v) else quote(v) if v else "null" for v in values]
 
 
 def _parse_json(raws: Sequence[bytes]) -> list[bytes]:
