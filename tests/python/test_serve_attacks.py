@@ -119,8 +119,7 @@ def test_a_small_answer_does_not_wait_for_large_ones(attacked):
         asking = [pool.submit(keep_asking, number) for number in range(32)]
         try:
             time.sleep(1)
-            # Once in three times: other work on the machine may take a second by itself.
-            assert any(slowest(attacked, 6, "/ctr", params=small) < most for _ in range(3))
+            assert slowest(attacked, 6, "/ctr", params=small) < most
         finally:
             stop.set()
         for one in asking:
