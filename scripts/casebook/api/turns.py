@@ -2,7 +2,8 @@
 
 A small answer takes a quick turn. One that takes its thread more than a moment of processor time,
 or is longer than a batch of rows, gives that up for one of a few slow turns, which it holds until
-it is sent: small answers never wait for large ones. No address has all turns, or waits for more.
+it is sent: small answers never wait for large ones. What was quick the last time does not wait for
+what nobody has asked before. No address has all turns, or waits for more.
 """
 
 from __future__ import annotations
@@ -135,10 +136,11 @@ class Turns:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._quick = Lane(QUICK_TURNS, QUICK_TURNS_EACH)
+        self._known_quick = Lane(QUICK_TURNS, QUICK_TURNS_EACH)
         self._slow = Lane(SLOW_TURNS, SLOW_TURNS_EACH)
         # Whether a request was slow the last time.
         self._known: dict[str, bool] = {}
-        self._pool = ThreadPoolExecutor(QUICK_TURNS + SLOW_TURNS, "casebook-read")
+        self._pool = ThreadPoolExecutor(2 * QUICK_TURNS + SLOW_TURNS, "casebook-read")
 
     async def read(self, build: Build, peer: str, request: str, begin: Begin) -> Reading:
         """A reading that is whole and has ended, or whose first rows are there; end it then.
@@ -154,11 +156,13 @@ class Turns:
         """
         reading = Reading(self._pool, build, begin)
         # What was quick once is given more: a busy machine takes longer for the same.
-        most = QUICK_SECONDS * (10 if self._known.get(request) is False else 1)
+        most, lane = QUICK_SECONDS, self._quick
+        if self._known.get(request) is False:
+            most, lane = 10 * QUICK_SECONDS, self._known_quick
         try:
             async with asyncio.timeout(self._seconds):
                 if not self._known.get(request):
-                    async with self._quick.turn(peer):
+                    async with lane.turn(peer):
                         if not self._known.get(request):  # It may be known meanwhile.
                             await reading.go_on(most)
                         if not reading.is_whole and not self._slow.is_free(peer):

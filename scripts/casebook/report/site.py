@@ -40,8 +40,8 @@ def write_site(
     folder.mkdir(parents=True, exist_ok=True)
     new = folder / ".new"
     shutil.rmtree(new, ignore_errors=True)  # a report that was killed left it
-    new.mkdir()
     try:
+        new.mkdir()
         lineage = None
         if work:
             lineage = write_catalogue(artifacts, new / CATALOGUE, work)
@@ -68,5 +68,5 @@ def write_site(
                 # It would be of another build than the report.
                 (folder / name).unlink(missing_ok=True)
     finally:
-        shutil.rmtree(new)
+        shutil.rmtree(new, ignore_errors=True)
     return [folder / REPORT, folder / CATALOGUE] if work else [folder / REPORT]
