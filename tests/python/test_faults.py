@@ -837,7 +837,7 @@ def test_ctrl_c_in_a_callback_of_pythons_prints_no_traceback() -> None:
 def read_until_told(warehouse: str) -> None:
     """A reader: print how often it read, and what it saw one after the other."""
     reads, seen = 0, []
-    while not select.select([sys.stdin], [], [], 0.1)[0]:
+    while not select.select([sys.stdin], [], [], 0.02)[0]:
         reads, now = reads + 1, state(Path(warehouse))
         seen += [now] if now not in seen[-1:] else []
     print(json.dumps([reads, seen]))
