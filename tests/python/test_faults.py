@@ -768,8 +768,8 @@ BUILDS = {
 
 
 FAULTS = LOADS | STOPPED_BUILDS | BUILDS
-# They need what only the blog has: an address to fetch from, all marts of the report.
-OF_VOTES = {name for name in FAULTS if name.startswith(("fetch_", "report_"))}
+# They need what only the blog has: an address to fetch from, all marts of the report, outliers.
+OF_VOTES = {name for name in FAULTS if name.startswith(("fetch_", "report_", "outliers"))}
 # They have no reader: they write the published file itself, or it cannot be read.
 UNREAD = {"cut_warehouse", "empty_warehouse", "cut_log", "bare_dbt_killed", "bare_dbt"}
 UNREAD |= {"clock_put_back", "clock_put_forward", "full_disk", *LOADS}
