@@ -338,6 +338,8 @@ def test_each_member_of_a_zip_archive_is_a_file_of_its_own(shop: Workshop) -> No
         "empty/": b"",
         "__MACOSX/a.jsonl": b"x",
         ".hidden": b"x",
+        ".": b"x",
+        "x/..": b"x",
         "all.db": b"x",
         "more.zip": b"x",
         "a.exe": b"x",
@@ -345,7 +347,8 @@ def test_each_member_of_a_zip_archive_is_a_file_of_its_own(shop: Workshop) -> No
     zip_of(shop.folder / "x.zip", members)
     report = shop.load()
     name = "shop/orders/x.zip#"
-    assert report.undeclared == [f"{name}.hidden", f"{name}__MACOSX/a.jsonl"]
+    hidden = [".", ".hidden", "__MACOSX/a.jsonl", "x/.."]
+    assert report.undeclared == [f"{name}{one}" for one in hidden]
     found = {r.entry.source_file.removeprefix(name): r.entry for r in report.files}
     assert {key: entry.state for key, entry in found.items()} == {
         "./other/a.csv": "new",

@@ -768,8 +768,8 @@ BUILDS = {
 
 
 FAULTS = LOADS | STOPPED_BUILDS | BUILDS
-# They need what only the blog has: an address to fetch from, all marts of the report.
-OF_VOTES = {name for name in FAULTS if name.startswith(("fetch_", "report_"))}
+# They need what only the blog has: an address to fetch from, all marts of the report, outliers.
+OF_VOTES = {name for name in FAULTS if name.startswith(("fetch_", "report_", "outliers"))}
 # They have no reader: they write the published file itself, or it cannot be read.
 UNREAD = {"cut_warehouse", "empty_warehouse", "cut_log", "bare_dbt_killed", "bare_dbt"}
 UNREAD |= {"clock_put_back", "clock_put_forward", "full_disk", *LOADS}
@@ -837,7 +837,7 @@ def test_ctrl_c_in_a_callback_of_pythons_prints_no_traceback() -> None:
 def read_until_told(warehouse: str) -> None:
     """A reader: print how often it read, and what it saw one after the other."""
     reads, seen = 0, []
-    while not select.select([sys.stdin], [], [], 0.1)[0]:
+    while not select.select([sys.stdin], [], [], 0.02)[0]:
         reads, now = reads + 1, state(Path(warehouse))
         seen += [now] if now not in seen[-1:] else []
     print(json.dumps([reads, seen]))

@@ -228,7 +228,8 @@ def _members(path: Path, name: str, table: Table) -> Iterator[RawFile | str]:
         raise Refused("the archive holds no files")
     for member in members:
         full_name, refusal = f"{name}#{member.filename}", None
-        parts = [part for part in member.filename.split("/") if part not in (".", "..")]
+        *folders, last = member.filename.split("/")
+        parts = [*(part for part in folders if part not in (".", "..")), last]
         if parts[0] == "__MACOSX" or any(part.startswith(".") for part in parts):
             yield full_name
             continue
