@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -562,6 +563,16 @@ def test_a_record_by_itself_is_read_as_in_its_file(shop: Workshop) -> None:
         "not_one_record",
         "unclosed_quote",
     ]
+
+
+@pytest.mark.parametrize("record", [b'3,"%b"', b"3,x%bx", b'3,"x"%bx'])
+def test_a_long_run_of_returns_is_looked_at_once(shop: Workshop, record: bytes) -> None:
+    """From each of them on, it took minutes."""
+    begun = time.process_time()
+    content = b"Id,Note\n1,a\n" + record % (b"\r" * (1 << 19)) + b'\n2,"b\nb"\n'
+    entry = shop.load_one(content, "a.csv")
+    assert (entry.landed, entry.quarantined) == ((2, 1) if b'"x' in record else (3, 0))
+    assert time.process_time() - begun < 10
 
 
 def test_a_record_by_itself_is_read_by_todays_declaration(shop: Workshop) -> None:

@@ -25,7 +25,7 @@ _SAMPLE_RECORDS = 1000
 # Rows end in a delimiter more where, of so many, not one has as many fields as the header.
 _EXTRA_TO_EXACT = 9
 _SEP_LINE = re.compile(rb'"?sep=(.)"?\r*[\n\r]+', re.IGNORECASE)
-_LINE_END = {"\r": re.compile(rb"\r\n|[\r\n]"), "\n": re.compile(rb"\r*\n")}
+_LINE_END = {"\r": re.compile(rb"\r\n|[\r\n]"), "\n": re.compile(rb"(?:(?<!\r)\r+)?\n")}
 
 
 @dataclass(frozen=True)

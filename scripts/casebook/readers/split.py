@@ -51,7 +51,9 @@ class Splitter:
         self._by_return = line_end == "\r"
         stop = rb"\r\n" if self._by_return else rb"\n"
         end = rb"(?=[\r\n]|\Z)" if self._by_return else rb"(?=\r*\n|\r*\Z)"
-        self._end = re.compile(rb"\r?\n|\r" if self._by_return else rb"\r*\n\r*")
+        # A run of returns is looked at once, from where it begins.
+        ends = rb"(?:\r?\n|\r)" if self._by_return else rb"(?:(?<!\r)\r++)?\n\r*+"
+        self._end = re.compile(ends)
         self._quote = b'"' if delimiter else None
         mark = re.escape((delimiter or ",").encode())
         self._quoted = re.compile(rb'"(?:[^"]++|"")*+"')
@@ -59,7 +61,6 @@ class Splitter:
         self._field = re.compile(rb"(%b)(?:%b|%b)" % (field, mark, end))
         self._record = re.compile(rb"(?:%b%b)*+(?:%b%b())?" % (field, mark, field, end))
         simple = rb'(?:"(?:[^"\r\n]++|"")*+"|(?!")[^%b%b]*+)' % (mark, stop)
-        ends = rb"(?:\r?\n|\r)" if self._by_return else rb"\r*\n\r*"
         self._run = re.compile(rb"(?:(?:%b%b)*+%b%b)*+" % (simple, mark, simple, ends))
 
     def split(self, text: BinaryIO, block: int = BLOCK) -> Iterator[Piece]:
