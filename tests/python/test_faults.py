@@ -35,7 +35,7 @@ from casebook.load.original import export_quarantine
 from casebook.load.replay import replay
 from casebook.load.run import load
 from casebook.settings import Settings
-from workbench import PROJECT, UNTESTED, Workbench, project_with, vote
+from workbench import PROJECT, UNTESTED, Workbench, catches, project_with, vote
 
 # The marts of each case that are built with the audit, without tests: few, so that it is soon done,
 # and such that they show a record that is lost or counted twice.
@@ -374,12 +374,6 @@ def end(
         assert ground.processes() == []
         assert not list(ground.bench.root.glob("*_candidate*"))
         assert process.returncode == 0 or said.splitlines()[-1] == "interrupted"
-
-
-def catches(pid: int, number: signal.Signals, how: str = "SigCgt") -> bool:
-    """Whether a program catches a signal, or ignores it (`SigIgn`)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return bool(int(status.partition(f"{how}:")[2].split()[0], 16) >> number - 1 & 1)
 
 
 def fetch_ended_by(number: signal.Signals) -> Fault:

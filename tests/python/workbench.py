@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -238,3 +239,9 @@ def vote(number: int, on: str = "2022-01-02", **others: object) -> dict[str, Any
         "CreationDate": f"{on}T00:00:00.000",
     }
     return record | others
+
+
+def catches(pid: int, number: signal.Signals, how: str = "SigCgt") -> bool:
+    """Whether a program catches a signal, or ignores it (`SigIgn`)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(status.partition(f"{how}:")[2].split()[0], 16) >> number - 1 & 1)
