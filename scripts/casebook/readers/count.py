@@ -15,12 +15,13 @@ _OTHER = bytes(set(range(256)) - set(_STRUCTURE))
 _OTHER_BUT_BLANKS = _OTHER.replace(b" ", b"")
 _PAIR = b"\0"
 # What a double can round to another whole number: decimals of 15 digits, of which those behind the
-# point are all 9 or all 0. As SQL finds them; and from the point on, which is quick to find.
+# point are all 9 or all 0. As SQL finds them; and from the point on, which is quick to find, where
+# eight digits stand before it or seven alike behind, as one or the other must: `.000` ends times.
 NEARLY_WHOLE = "0[.]9{15}[0-9]*|[1-9][0-9]{14,}[.][0-9]+|" + "|".join(
     f"[1-9][0-9]{{{n - 1}}}[.](?:9{{{15 - n}}}|0{{{15 - n}}})[0-9]*" for n in range(1, 15)
 )
 _find_nearly_whole = re.compile(
-    b"[.](?:(?=99|00)(?:9{15}|%b)|(?<=[0-9]{14}[.])[0-9])"
+    b"[.](?:(?<=[0-9]{8}[.])|(?=9{7}|0{7}))(?:(?=99|00)(?:9{15}|%b)|(?<=[0-9]{14}[.])[0-9])"
     % b"|".join(
         b"(?<=[1-9][0-9]{%d}[.])(?:9{%d}|0{%d})" % (n - 1, 15 - n, 15 - n) for n in range(1, 14)
     )
