@@ -28,6 +28,8 @@ def connect(
         "temp_directory": str(spill),
         "preserve_insertion_order": "true",
         "autoinstall_known_extensions": "false",
+        # It takes a file that was written anew within a moment for the one before.
+        "enable_external_file_cache": "false",
     }
     if threads:
         config["threads"] = threads

@@ -58,7 +58,7 @@ def read(raw: Raw, workspace: Workspace) -> Reading:
         if landed is not None and landed == _count_plain(source, header):
             return Reading(landed, landed, columns.ignored, header.layout)
     spool = spool_records(workspace, source, header.delimiter, header.line_end)
-    records = spool.records("text = ''", header.first_line - 1, headers=1)
+    records = spool.records(workspace, "text = ''", header.first_line - 1, headers=1)
     total, landed = _land(workspace, spool.row_group, records, header, columns)
     row = workspace.connection.execute(f"select count(*) from {records}").fetchone()
     if row != (total,):
@@ -201,7 +201,7 @@ def land_again(
             message = "more than one record" if len(records) > 1 else "no record"
         raw = text.raw if code else records[0]
         spool.add(raw, code, message, 1, (text.number, text.first_line))
-    return _land(workspace, spool.row_group, spool.records("false"), header, columns)[1]
+    return _land(workspace, spool.row_group, spool.records(workspace), header, columns)[1]
 
 
 READER = Reader("delimited", "delimited text", read, texts, land_again, DelimitedCounter)

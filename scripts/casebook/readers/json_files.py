@@ -43,7 +43,7 @@ def read_lines(raw: Raw, workspace: Workspace) -> Reading:
         if blank == (_count_blank(source) if blank else 0):
             return reading
     spool = spool_records(workspace, source, None, source.counter().line_end)
-    return land_rows(raw.table, workspace, spool)
+    return land_rows(raw.table, workspace, spool, is_exact=source.counter().is_exact)
 
 
 def read_elements(raw: Raw, workspace: Workspace, *, is_array: bool) -> Reading:
@@ -65,7 +65,7 @@ def read_elements(raw: Raw, workspace: Workspace, *, is_array: bool) -> Reading:
     with source.open() as text:
         for number, line, content, code, message in elements(text, raw.table.records_at):
             spool.add(content, code, message, 1, (number, line))
-    return land_rows(raw.table, workspace, spool)
+    return land_rows(raw.table, workspace, spool, is_exact=source.counter().is_exact)
 
 
 def texts_of_lines(raw: Raw) -> Iterator[tuple[int, bytes]]:

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 _BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
 _IS_BLANK = f"case when starts_with(text, '{{') then false else trim(text, {_BLANKS}) = '' end"
+# JSON does not know all blanks that may stand around a record.
+_HAS_ODD = "contains(text, chr(11)) or contains(text, chr(12))"
+_BODY = f"case when {_HAS_ODD} then trim(text, {_BLANKS}) else text end"
 _IS_GOOD = f"""(
-    code is null and json_valid(body)
-    and case when starts_with(body, '{{') then true else trim(body, {_BLANKS})[1] = '{{' end
+    code is null and json_valid({_BODY})
+    and case when starts_with(text, '{{') then true else trim(text, {_BLANKS})[1] = '{{' end
 )"""
 # DuckDB reads decimals as doubles. One that a double may round to a whole number becomes a text
 # with this mark, which is no character, before it, and is itself again when it lands.
@@ -60,18 +63,24 @@ _REASON = """
 """
 
 
-def land_rows(table: Table, workspace: Workspace, spool: Spool, *, is_file: bool = True) -> Reading:
+def land_rows(
+    table: Table,
+    workspace: Workspace,
+    spool: Spool,
+    *,
+    is_file: bool = True,
+    is_exact: bool = False,
+) -> Reading:
     """Land the records that are JSON objects, and put the others into quarantine.
 
-    Of a key that an object repeats the last counts.
+    Of a key that an object repeats the last counts. No decimal is looked for that a double rounds
+    to another whole number where it is known that there is none.
 
     Raises:
         Refused: if they are a whole file, and no object has a required column.
     """
-    # JSON does not know all blanks that may stand around a record.
-    has_odd = "contains(text, chr(11)) or contains(text, chr(12))"
-    body = f"case when {has_odd} then trim(text, {_BLANKS}) else text end"
-    source = f"(select *, {body} as body from {spool.records(_IS_BLANK)})"
+    rows = spool.records(workspace, _IS_BLANK, more=_IS_GOOD)
+    source = f"(select * exclude (more), more as is_good, {_BODY} as body from {rows})"
     keys, records, objects, repeats = _look(workspace, source, first_keys(table))
     columns = (checked if is_file and objects else match_columns)(table, keys)
     several = [places for places in columns.places.values() if repeats or len(places) > 1]
@@ -80,7 +89,9 @@ def land_rows(table: Table, workspace: Workspace, spool: Spool, *, is_file: bool
     ]
     shape = json.dumps(dict.fromkeys(single, "VARCHAR"), ensure_ascii=False)
     parsed = f"from_json(body, {quote_text(shape)})" if single else "null"
-    good = f"(select * replace ({_EXACT} as body) from {source} where {_IS_GOOD})"
+    good = (
+        f"(select * replace ({'body' if is_exact else _EXACT} as body) from {source} where is_good)"
+    )
     good = f"(select *, {parsed} as parsed from {good})"
     values = [
         (
@@ -96,7 +107,7 @@ def land_rows(table: Table, workspace: Workspace, spool: Spool, *, is_file: bool
         workspace.quarantine.add_query(
             workspace.connection,
             f"select n as record, first_line, {_REASON}, coalesce(raw, encode(text)) as raw"
-            f" from {source} where not {_IS_GOOD}",
+            f" from {source} where not is_good",
         )
     notes = notes_on_encoding(table, spool.bad_bytes)
     return Reading(records, landed, columns.ignored, notes=notes)
@@ -108,7 +119,7 @@ def _look(workspace: Workspace, source: str, first: str) -> tuple[list[str], int
         f"""
         with shapes as materialized (
             select
-                case when {_IS_GOOD} then json_keys(body) end as keys,
+                case when is_good then json_keys(body) end as keys,
                 count(*) as records
             from {source}
             group by all

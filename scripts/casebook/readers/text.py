@@ -81,8 +81,9 @@ class Spool:
         self.bad_bytes, self._has_long_records = b"", False
         self._file = path.open("wb")
 
-    def add_lines(self, lines: bytes) -> None:
-        """Add lines that each end in a line feed, as a row each."""
+    def add_lines(self, lines: bytes) -> int:
+        """Add lines that each end in a line feed, as a row each; returns how many."""
+        before = self.count
         is_plain = not any(mark in lines for mark in (_WRAP, _MARK, _BETWEEN, b"\r"))
         if is_plain and is_utf8(lines):
             self._file.write(lines)
@@ -92,6 +93,7 @@ class Spool:
         else:
             for line in lines[:-1].split(b"\n"):
                 self.add(line)
+        return self.count - before
 
     def add(
         self,
@@ -131,45 +133,59 @@ class Spool:
         """How many rows of such a size to write at a time."""
         return rows_per_group(self.count, self._size)
 
-    def check(self, workspace: Workspace) -> None:
-        """Refuse a file of which DuckDB does not find every row."""
-        found = workspace.connection.execute(f"select count(*) from {self._rows()}").fetchone()
-        if found != (self.count,):
-            raise Refused(f"{self.count} rows were counted, but DuckDB found {found and found[0]}")
+    def records(
+        self,
+        workspace: Workspace,
+        is_blank: str = "false",
+        skip_lines: int = 0,
+        headers: int = 0,
+        more: str = "null",
+    ) -> str:
+        """SQL for the records: `n`, `first_line`, `text`, `more`, of bad ones why, and `raw`.
 
-    def records(self, is_blank: str, skip_lines: int = 0, headers: int = 0) -> str:
-        """SQL for the records: `n`, `first_line`, `text`; `code`, `message`, `raw` of bad ones.
-
-        Nothing can be added any more.
+        Nothing can be added any more. The rows are written as Parquet once, which is read, in their
+        order, on all processors.
 
         Args:
+            workspace: where to work.
             is_blank: SQL that tells whether a row is no record, or null where it is none; rows that
                 come with their numbers all are.
             skip_lines: lines at the start that are no records either.
             headers: records after these that take no number.
+            more: SQL for something else of each row.
+
+        Raises:
+            Refused: if DuckDB does not find every row.
         """
-        if self.is_numbered:
-            return self._rows()
-        line = "row_number() over ()"
-        before = "rows between unbounded preceding and current row"
-        if self._has_long_records:
-            line = f"(sum(lines) over ({before}) - lines + 1)::bigint"
+        self._file.close()
         kept = f"code is not null or coalesce(not ({is_blank}), false)"
+        path = quote_text(f"{self.path}.parquet")
+        written = workspace.connection.execute(
+            f"copy (select *, {kept} as kept, {more} as more from {self._rows()}) to {path}"
+            f" (format parquet, row_group_size {self.row_group}, dictionary_size_limit 0)"
+        ).fetchone()
+        if written != (self.count,):
+            found = written and written[0]
+            raise Refused(f"{self.count} rows were counted, but DuckDB found {found}")
+        if self.is_numbered:
+            return f"read_parquet({path})"
+        others = f"select count(*) from read_parquet({path}) where not kept"
+        is_plain = workspace.connection.execute(others).fetchone() == (0,)
+        before = "rows between unbounded preceding and current row"
+        line, number = "file_row_number + 1", f"first_line - {skip_lines + headers}"
+        if self._has_long_records:
+            line, is_plain = f"(sum(lines) over ({before}) - lines + 1)::bigint", False
+        if not is_plain:
+            number = f"count(nullif(kept, false)) over ({before}) - {headers}"
         return f"""(
-            select * exclude (kept) from (
-                select
-                    * exclude (line),
-                    line as first_line,
-                    count(nullif(kept, false)) over ({before}) - {headers} as n
-                from (
-                    select *, {kept} as kept from (select *, {line} as line from {self._rows()})
-                    where line > {skip_lines}
-                )
+            select * from (
+                select *, {number} as n
+                from (select *, {line} as first_line from read_parquet({path}))
+                where first_line > {skip_lines}
             ) where kept and n > 0
         )"""
 
     def _rows(self) -> str:
-        self._file.close()
         limit = max(_LINE_LIMIT, self._longest + 1024)
         numbers = {"n": "BIGINT", "first_line": "BIGINT"} if self.is_numbered else {}
         lines = "1 + len(row) - len(replace(row, chr(10), ''))" if self._has_long_records else "1"
@@ -211,13 +227,10 @@ def spool_records(
         for piece in Splitter(delimiter, line_end).split(text):
             if piece.lines:
                 spool.add(piece.raw, piece.code, piece.message, piece.lines)
-            else:
-                spool.add_lines(piece.raw)
-            lines += piece.lines or piece.raw.count(b"\n")
+            lines += piece.lines or spool.add_lines(piece.raw)
     counted = source.counter().lines(line_end)
     if lines != counted:
         raise Refused(f"{counted} lines were counted, but the records found have {lines}")
-    spool.check(workspace)
     return spool
 
 
