@@ -14,6 +14,7 @@ from casebook.readers.json_text import (
     BROKEN,
     LOOKED_AT,
     OBJECT,
+    PLAIN_ELEMENT,
     STRING,
     TOKEN,
     Text,
@@ -108,7 +109,15 @@ def _array(text: Text, number: int) -> Iterator[Element]:
     """The elements of an array, which reading stands at, after so many."""
     text.at += 1
     while (first := text.next()) != b"]":
-        number, line = number + 1, text.line
+        line, at = text.line, text.at
+        while (plain := PLAIN_ELEMENT.match(text.buffer, at)) and plain[1].count(b'"') % 2 == 0:
+            number += 1
+            yield Element(number, line, plain[1])
+            at, line = plain.end(), line + plain[2].count(b"\n")
+        if at > text.at:
+            text.at = at
+            continue
+        number += 1
         if not first:
             yield Element(number, line, b"", "broken_array", "the array is not closed with ]")
             return

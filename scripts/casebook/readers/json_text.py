@@ -25,6 +25,9 @@ def _nested(depth: int) -> bytes:
 _VALUE = _nested(4)
 OBJECT = re.compile(rb"(?=\{)(?:%b)" % _VALUE)
 _ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b|%b)*+)(?=[,\]])' % (STRING, _VALUE))
+# In one line, without brackets or backslashes in it, with a comma behind it: where its quotes are
+# even, it ends there, whatever follows.
+PLAIN_ELEMENT = re.compile(rb"(\{[^{}\[\]\r\n\\]*+\})[ \t]*+,([ \t\r\n]*+)")
 _NOT_BLANK = re.compile(rb"[^ \t\r\n]")
 TOKEN = re.compile(rb'%b|[{}\[\],"]' % STRING)
 _OPENED_BY = {b"]": b"[", b"}": b"{"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _READ_BY_DUCKDB = (None, "gzip", "zstd")
 _WRAP, _MARK, _BETWEEN = b"\x02", b"\x03", b"\x1f"
+_odd = re.compile(rb"[\x02\x03\x1f\n\r\x80-\xff]").search
 _LINE_LIMIT = 2 << 20
 LARGEST_GROUP, _SMALLEST_GROUP, _GROUP_BYTES = 122_880, 2048, 32 << 20
 
@@ -108,25 +110,31 @@ class Spool:
         With a code and a message it cannot be read; bytes that are not UTF-8 need none. In a
         spool that is numbered, it comes with its number and its first line.
         """
-        if code is None and not raw.isascii():
-            try:
-                raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                place = f"byte 0x{raw[error.start]:02X} at byte {error.start + 1} of the record"
-                code, message = "bad_bytes", f"not UTF-8: {place}"
-                self.bad_bytes = self.bad_bytes or raw[:4096]
         row = raw
-        if code or raw.startswith(_MARK) or lines > 1 + raw.count(b"\n"):
-            parts = (b"", (code or "").encode(), message.encode(), b"%d" % lines)
-            row = _MARK.join((*parts, base64.b64encode(raw)))
-        elif b"\n" in raw or b"\r" in raw or _WRAP in raw or _BETWEEN in raw:
-            row = _WRAP + raw.replace(_WRAP, _WRAP + _WRAP) + _WRAP
+        if code or lines > 1 or _odd(raw):
+            row = self._spell(raw, code, message, lines)
         if number:
             row = b"%d\x1f%d\x1f%b" % (*number, row)
         self._has_long_records |= lines > 1
         self._longest = max(self._longest, len(row))
         self._size += self._file.write(row + b"\n")
         self.count += 1
+
+    def _spell(self, raw: bytes, code: str | None, message: str, lines: int) -> bytes:
+        """A record as a row, wrapped or marked where it must be."""
+        try:
+            raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            if code is None:
+                place = f"byte 0x{raw[error.start]:02X} at byte {error.start + 1} of the record"
+                code, message = "bad_bytes", f"not UTF-8: {place}"
+                self.bad_bytes = self.bad_bytes or raw[:4096]
+        if code or raw.startswith(_MARK) or lines > 1 + raw.count(b"\n"):
+            parts = (b"", (code or "").encode(), message.encode(), b"%d" % lines)
+            return _MARK.join((*parts, base64.b64encode(raw)))
+        if b"\n" in raw or b"\r" in raw or _WRAP in raw or _BETWEEN in raw:
+            return _WRAP + raw.replace(_WRAP, _WRAP + _WRAP) + _WRAP
+        return raw
 
     @property
     def row_group(self) -> int:
