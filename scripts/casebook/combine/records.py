@@ -79,15 +79,7 @@ def read_delimited(text: BinaryIO, header: Header) -> Pieces:
         return rows
 
     def spell(rows: Sequence[Sequence[str]]) -> bytes:
-        width, quoted = 2 * len(names) + 1, ""
-        parts = [""] * (width * len(rows))
-        for place, column in enumerate(zip(*rows, strict=True)):
-            begun = quoted + befores[place]
-            quoted, values = _spell(column, are_numbers[place])
-            parts[2 * place :: width] = [begun + quoted] * len(rows)
-            parts[2 * place + 1 :: width] = values
-        parts[width - 1 :: width] = [f"{quoted}}}\n"] * len(rows)
-        return "".join(parts).encode()
+        return _spell_rows(rows, befores, are_numbers)
 
     def at_once(lines: bytes) -> Lines | None:
         """Lines of a record each; None unless all are good and plain, or while columns are open."""
@@ -192,6 +184,21 @@ def _checked(batch: Sequence[Element]) -> list[bytes]:
     if message := why_bad_bytes("record", b"\n".join(raws)):
         raise _Bad("bad_bytes", message)
     return raws
+
+
+def _spell_rows(
+    rows: Sequence[Sequence[str]], befores: Sequence[str], are_numbers: Sequence[bool]
+) -> bytes:
+    """Rows as lines of JSON, a column at a time; with what stands before each value."""
+    width, quoted = 2 * len(befores) + 1, ""
+    parts = [""] * (width * len(rows))
+    for place, column in enumerate(zip(*rows, strict=True)):
+        begun = quoted + befores[place]
+        quoted, values = _spell(column, are_numbers[place])
+        parts[2 * place :: width] = [begun + quoted] * len(rows)
+        parts[2 * place + 1 :: width] = values
+    parts[width - 1 :: width] = [f"{quoted}}}\n"] * len(rows)
+    return "".join(parts).encode()
 
 
 def _spell(values: Sequence[str], are_numbers: bool) -> tuple[str, Sequence[str]]:
