@@ -23,7 +23,7 @@ import duckdb
 from casebook.api.published import Build
 from casebook.errors import CasebookError
 
-QUICK_TURNS, QUICK_TURNS_EACH, SLOW_TURNS, SLOW_TURNS_EACH = 16, 12, 4, 3
+QUICK_TURNS, QUICK_TURNS_EACH, SLOW_TURNS, SLOW_TURNS_EACH = 6, 4, 4, 3
 # Of processor time, so that a busy machine makes no answer slow; it is looked at this often.
 QUICK_SECONDS, LOOK_SECONDS = 0.05, 0.02
 # How many requests are known as slow or quick.
