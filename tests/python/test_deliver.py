@@ -366,11 +366,9 @@ def test_killed_at_any_instant_the_old_delivery_stands(shop, pytestconfig):
     command = [sys.executable, "-m", "casebook.cli.main", "deliver"]
     environment = os.environ | {"CASEBOOK_WAREHOUSE": str(shop.path)}
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     began = time.monotonic()
-    assert start().wait() == 0
+    subprocess.run(command, env=environment, check=True, **pipes)
     whole = time.monotonic() - began
     killed = 0
     for build in range(pytestconfig.getoption("--faults") // 5):
@@ -379,12 +377,14 @@ def test_killed_at_any_instant_the_old_delivery_stands(shop, pytestconfig):
             f"update shop.orders set note = 'b{build}'",
             "insert into shop.views values ('x', null)",
         )
-        run = start()
+        run = subprocess.Popen(command, env=environment, **pipes)
         time.sleep(chance.uniform(0, 1.5 * whole))
         number = chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
         has_begun = number != signal.SIGKILL and catches(run.pid, signal.SIGTERM)
         run.send_signal(number)
-        assert run.wait() in (0, 128 + number, *(() if has_begun else (-number,)))
+        _, said = run.communicate()
+        assert run.returncode in (0, 128 + number, *(() if has_begun else (-number,))), said
+        assert run.returncode <= 0 or said.splitlines()[-1] == "interrupted"
         killed += run.returncode != 0
         deadline = time.monotonic() + 20
         while (
