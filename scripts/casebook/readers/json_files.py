@@ -12,7 +12,7 @@ from casebook.readers.base import Raw, Reader, Reading, Workspace
 from casebook.readers.columns import coalesced, first_keys, match_columns
 from casebook.readers.count import JsonCounter
 from casebook.readers.json_rows import land_again, land_rows
-from casebook.readers.json_split import elements
+from casebook.readers.json_split import elements, runs
 from casebook.readers.split import Splitter
 from casebook.readers.text import LARGEST_GROUP, Source, Spool, copy_rows, prepare, spool_records
 from casebook.sql import quote_name, quote_text
@@ -63,8 +63,8 @@ def read_elements(raw: Raw, workspace: Workspace, *, is_array: bool) -> Reading:
         return reading
     spool = Spool(workspace.folder / "records.rows", is_numbered=True)
     with source.open() as text:
-        for number, line, content, code, message in elements(text, raw.table.records_at):
-            spool.add(content, code, message, 1, (number, line))
+        for run in runs(text, raw.table.records_at):
+            spool.add_numbered(*run)
     return land_rows(raw.table, workspace, spool, is_exact=source.counter().is_exact)
 
 

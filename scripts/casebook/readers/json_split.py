@@ -6,15 +6,17 @@ Elements are told apart by their brackets and strings; whether one is JSON is fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, count
 from typing import BinaryIO, NamedTuple
 
 from casebook.errors import Refused
 from casebook.readers.json_text import (
+    BETWEEN_PLAIN,
     BROKEN,
     LOOKED_AT,
     OBJECT,
-    PLAIN_ELEMENT,
+    PLAIN_ELEMENTS,
     STRING,
     TOKEN,
     Text,
@@ -41,7 +43,27 @@ class Element(NamedTuple):
     message: str = ""
 
 
+class Run(NamedTuple):
+    """Elements one after the other: the first one's number, their first lines, and their bytes.
+
+    Several are plain: each is an object in one line. `code` and `message` are of a single one.
+    """
+
+    number: int
+    lines: Sequence[int]
+    raws: Sequence[bytes]
+    code: str | None = None
+    message: str = ""
+
+
 def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]:
+    """As `runs`, one by one."""
+    for run in runs(file, records_at):
+        for number, line, raw in zip(count(run.number), run.lines, run.raws):
+            yield Element(number, line, raw, run.code, run.message)
+
+
+def runs(file: BinaryIO, records_at: str | None = None) -> Iterator[Run]:
     """The elements of an array, or objects one after the other, in order, in bounded memory.
 
     An element ends at the comma or bracket that its own brackets and strings lead to; where they
@@ -63,17 +85,17 @@ def elements(file: BinaryIO, records_at: str | None = None) -> Iterator[Element]
     number, code, is_more = 0, None, True
     while is_more:
         depth = _go_to(text, path) if opening == b"{" else 0
-        for element in _array(text, number):
-            yield element
-            number, code = element.number, element.code
+        for run in _array(text, number):
+            yield run
+            number, code = run.number + len(run.raws) - 1, run.code
         if not code and not _leave(text, depth):
             code, message = "broken_array", "the object that holds the array is not closed with }"
-            yield Element(number + 1, text.line, b"", code, message)
+            yield Run(number + 1, [text.line], [b""], code, message)
         is_more = not code and depth > 0 and text.next() == opening
     if not code and text.next():
         closing = "array's closing ]" if opening == b"[" else "object's closing }"
         message = f"text after the {closing}"
-        yield Element(number + 1, text.line, text.rest(), "broken_array", message)
+        yield Run(number + 1, [text.line], [text.rest()], "broken_array", message)
 
 
 def first_byte(file: BinaryIO) -> tuple[bytes, bool]:
@@ -105,27 +127,32 @@ def first_byte(file: BinaryIO) -> tuple[bytes, bool]:
     return first, b":" in record and (b"\n" in record or b"\r" in record or is_followed)
 
 
-def _array(text: Text, number: int) -> Iterator[Element]:
+def _array(text: Text, number: int) -> Iterator[Run]:
     """The elements of an array, which reading stands at, after so many."""
     text.at += 1
+    by_itself = 0
     while (first := text.next()) != b"]":
-        line, at = text.line, text.at
-        while (plain := PLAIN_ELEMENT.match(text.buffer, at)) and plain[1].count(b'"') % 2 == 0:
-            number += 1
-            yield Element(number, line, plain[1])
-            at, line = plain.end(), line + plain[2].count(b"\n")
-        if at > text.at:
-            text.at = at
-            continue
+        line, plain = text.line, None if by_itself else PLAIN_ELEMENTS.match(text.buffer, text.at)
+        if plain:
+            parts = BETWEEN_PLAIN.split(plain.group().rstrip(b", \t\r\n")[1:-1])
+            raws = [b"{%b}" % part for part in parts[::2]]
+            if not any(raw.count(b'"') & 1 for raw in raws):
+                ends = (between.count(b"\n") for between in parts[1::2])
+                yield Run(number + 1, [*accumulate(ends, initial=line)], raws)
+                number, text.at = number + len(raws), plain.end()
+                continue
+            # One of them may go on; none of them is looked at in this way again.
+            by_itself = len(raws)
+        by_itself = max(0, by_itself - 1)
         number += 1
         if not first:
-            yield Element(number, line, b"", "broken_array", "the array is not closed with ]")
+            yield Run(number, [line], [b""], "broken_array", "the array is not closed with ]")
             return
         while (end := text.element_end()) == BROKEN and len(text.buffer) - text.at < LOOKED_AT:
             if not text.more():
                 break
         raw, why = _odd_element(text, b",") if end == BROKEN else (text.take(end), "")
-        yield Element(number, line, raw, "broken_array" if why else None, why)
+        yield Run(number, [line], [raw], "broken_array" if why else None, why)
         if why:
             return
         if text.buffer.startswith(b",", text.at) or text.next() == b",":
@@ -133,18 +160,18 @@ def _array(text: Text, number: int) -> Iterator[Element]:
     text.at += 1
 
 
-def _objects(text: Text) -> Iterator[Element]:
+def _objects(text: Text) -> Iterator[Run]:
     number = 0
     while first := text.next():
         number, line = number + 1, text.line
         if found := OBJECT.match(text.buffer, text.at):
-            yield Element(number, line, text.take(found.end()))
+            yield Run(number, [line], [text.take(found.end())])
         elif first == b"{":
-            yield Element(number, line, _odd_element(text, b"")[0])
+            yield Run(number, [line], [_odd_element(text, b"")[0]])
         else:
             while (end := text.buffer.find(b"\n", text.at)) < 0 and text.more():
                 pass
-            yield Element(number, line, text.take(end if end >= 0 else len(text.buffer)))
+            yield Run(number, [line], [text.take(end if end >= 0 else len(text.buffer))])
 
 
 def _odd_element(text: Text, comma: bytes) -> tuple[bytes, str]:

@@ -26,8 +26,11 @@ _VALUE = _nested(4)
 OBJECT = re.compile(rb"(?=\{)(?:%b)" % _VALUE)
 _ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b|%b)*+)(?=[,\]])' % (STRING, _VALUE))
 # In one line, without brackets or backslashes in it, with a comma behind it: where its quotes are
-# even, it ends there, whatever follows.
-PLAIN_ELEMENT = re.compile(rb"(\{[^{}\[\]\r\n\\]*+\})[ \t]*+,([ \t\r\n]*+)")
+# even, it ends there, whatever follows. And many of those.
+_PLAIN = rb"\{[^{}\[\]\r\n\\]*+\}"
+_BETWEEN = rb"[ \t]*+,[ \t\r\n]*+"
+PLAIN_ELEMENTS = re.compile(rb"(?:%b%b){1,200}+" % (_PLAIN, _BETWEEN))
+BETWEEN_PLAIN = re.compile(rb"\}(%b)\{" % _BETWEEN)
 _NOT_BLANK = re.compile(rb"[^ \t\r\n]")
 TOKEN = re.compile(rb'%b|[{}\[\],"]' % STRING)
 _OPENED_BY = {b"]": b"[", b"}": b"{"}

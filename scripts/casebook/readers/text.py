@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _READ_BY_DUCKDB = (None, "gzip", "zstd")
 _WRAP, _MARK, _BETWEEN = b"\x02", b"\x03", b"\x1f"
 _odd = re.compile(rb"[\x02\x03\x1f\n\r\x80-\xff]").search
+_marked = re.compile(rb"[\x02\x03\x1f]").search
 _LINE_LIMIT = 2 << 20
 LARGEST_GROUP, _SMALLEST_GROUP, _GROUP_BYTES = 122_880, 2048, 32 << 20
 
@@ -96,6 +98,25 @@ class Spool:
             for line in lines[:-1].split(b"\n"):
                 self.add(line)
         return self.count - before
+
+    def add_numbered(
+        self,
+        number: int,
+        lines: Sequence[int],
+        raws: Sequence[bytes],
+        code: str | None = None,
+        message: str = "",
+    ) -> None:
+        """Add records in one line each, with their first lines, numbered from one on; see `add`."""
+        numbered = zip(count(number), lines, raws)
+        if len(raws) == 1 or _marked(whole := b"".join(raws)) or not is_utf8(whole):
+            for n, line, raw in numbered:
+                self.add(raw, code, message, 1, (n, line))
+            return
+        rows = [b"%d\x1f%d\x1f%b\n" % row for row in numbered]
+        self._size += self._file.write(b"".join(rows))
+        self._longest = max(self._longest, *map(len, rows))
+        self.count += len(rows)
 
     def add(
         self,
