@@ -16,7 +16,7 @@ import pytest
 from casebook.build import spark
 from casebook.errors import CasebookError
 from parity import Comparison
-from workbench import PROJECT, UNTESTED, Workbench, copy_project, vote
+from workbench import PROJECT, Workbench, copy_project, vote
 
 # For a few thousand rows, compiling queries costs more than running them.
 QUICK = """\
@@ -248,23 +248,6 @@ def test_a_table_that_one_engine_lacks_is_a_difference(tmp_path: Path) -> None:
         Comparison("s.ours", None, ("Spark does not have it",)),
         Comparison("s.theirs", None, ("only Spark has it",)),
     ]
-
-
-@needs_spark
-def test_a_wrong_macro_of_one_engine_is_seen(quick: Path, tmp_path: Path) -> None:
-    project = copy_project(tmp_path / "project", "blog")
-    macro = project / "macros" / "fields" / "week_number.sql"
-    text = macro.read_text()
-    duckdb_part, spark_part = text.split("{% macro spark__week_number")
-    assert "7" in spark_part
-    macro.write_text(duckdb_part + "{% macro spark__week_number" + spark_part.replace("7", "8", 1))
-    bench = Workbench(tmp_path, project)
-    bench.write("a.jsonl", [vote(1, "2022-01-02"), vote(2, "2022-01-03"), vote(3, "2022-12-31")])
-    comparisons = parity.check_parity(
-        bench.raw, tmp_path / "parity", project, ("--select", "+weekly_votes", *UNTESTED)
-    )
-    different = [table.name for table in comparisons if table.differences]
-    assert different == ["blog_analysis.weekly_votes"]
 
 
 # --- Where Spark cannot run.

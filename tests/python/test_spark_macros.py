@@ -255,6 +255,13 @@ FILES = [
     "a.jsonl", "back\\slash.jsonl", "a:b.jsonl", "2016=01/x.jsonl",
 ]  # fmt: skip
 
+# A macro whose part for Spark is wrong.
+UNLIKE = """\
+{% macro unlike() -%}{{ return(adapter.dispatch('unlike')()) }}{%- endmacro %}
+{% macro default__unlike() -%} 7 {%- endmacro %}
+{% macro spark__unlike() -%} 8 {%- endmacro %}
+"""
+
 FIRST_DAY, LAST_DAY = dt.date(1900, 1, 1), dt.date(2100, 12, 31)
 
 
@@ -333,6 +340,7 @@ def write_models(folder: Path) -> None:
         f" from range({days}) as numbers (number))"
         " select day, {{ week_number('day') }} as week from days"
     )
+    models["unlike"] = "select {{ unlike() }} as answer"
     for name, sql in models.items():
         (folder / f"edges_{name}.sql").write_text(f"{{{{ config(schema='edges') }}}}\n{sql}\n")
 
@@ -353,6 +361,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list
     folder = tmp_path_factory.mktemp("edges")
     project = copy_project(folder / "project", "blog")
     write_models(project / "models" / "edges")
+    (project / "macros" / "unlike.sql").write_text(UNLIKE)
     for number, name in enumerate(FILES):
         path = folder / "raw" / "blog" / "votes" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -372,6 +381,13 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list
 def test_both_engines_answer_alike(asked: tuple[Path, list[Comparison]], name: str) -> None:
     (comparison,) = [table for table in asked[1] if table.name == f"edges.edges_{name}"]
     assert comparison.differences == ()
+
+
+@needs_spark
+def test_a_wrong_macro_of_one_engine_is_seen(asked: tuple[Path, list[Comparison]]) -> None:
+    different = [table.name for table in asked[1] if table.differences]
+    # What JSON is read otherwise, the docs say.
+    assert different == ["edges.edges_read_otherwise", "edges.edges_unlike"]
 
 
 def answers(asked: tuple[Path, list[Comparison]], name: str, columns: str, order: str) -> list:

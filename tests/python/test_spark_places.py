@@ -107,6 +107,11 @@ def check_marts(bench: Workbench, spark: Path) -> None:
             assert ours, mart
 
 
+def written(tables: Path) -> set[Path]:
+    """The files of all tables in the folder of Spark's warehouse; none is written twice."""
+    return {path.relative_to(tables) for path in tables.rglob("*.parquet")}
+
+
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Spark's settings for little data, and its tables below this test's folder."""
@@ -135,6 +140,20 @@ def test_lake_and_warehouse_may_be_at_addresses(
     )
     assert "s3a://bucket/data/tables" in built.stdout
     check_marts(bench, bucket / "tables")
+    # Another target in the same metastore leaves what this one has built as it is.
+    ours = written(bucket / "tables")
+    profiles = bench.project / "profiles.yml"
+    text = profiles.read_text(encoding="utf-8")
+    profiles.write_text(text.replace("schema: staging", "schema: ada"), encoding="utf-8")
+    try:
+        bench.casebook(*BUILD, "--lake", "s3a://bucket/data/a lake+/", "--select", "+votes")
+    finally:
+        profiles.write_text(text, encoding="utf-8")
+    both = written(bucket / "tables")
+    theirs = {path.parts[0] for path in both - ours}
+    assert ours < both
+    assert "ada_blog_analysis.db" in theirs
+    assert all(name.startswith("ada_") for name in theirs)
 
 
 # --- What Spark is told.
