@@ -127,7 +127,7 @@ def compared_columns(project: Path, path: Path) -> Iterator[Mutant]:
     pattern = r"classified_(?:table|records)\((.*?)\)\s*\}\}"
     call = re.search(pattern, path.read_text(), re.DOTALL)
     macro = Path("macros/audit/classified_records.sql")
-    if call and (project / macro).exists():
+    if call and (project / macro).exists() and path.name != macro.name:
         start = (project / macro).read_text().index(COMPARED)
         for column in re.findall(r"'(\w+)'", call[1].rpartition("[")[2]):
             new = COMPARED.replace(" -%}", f" if column != '{column}' -%}}")
@@ -209,19 +209,22 @@ class Trials:
         for name in ("warehouse.db", "target/partial_parse.msgpack"):
             shutil.copy(self.root / name, self.kept)
 
+    def callers(self, name: str) -> list[dict[str, Any]]:
+        """What is of a name, or calls such a macro: nothing does what only Spark runs."""
+        calls = {key: {*macro["depends_on"]["macros"]} for key, macro in self.macros.items()}
+        found = {key for key in calls if self.macros[key]["path"].endswith(f"/{name}.sql")}
+        while more := {key for key in calls if calls[key] & found} - found:
+            found |= more
+        nodes = [(node, {*node["depends_on"].get("macros", ())}) for node in self.nodes]
+        return [node for node, used in nodes if found & used or node["name"] == name]
+
     def seen_in(self, name: str) -> tuple[list[str], list[str]]:
         """The models and the tests by themselves that a model is in, or that call a macro."""
-        if any(node["name"] == name for node in self.nodes):
+        called = [(n["resource_type"], n["name"], "test_metadata" in n) for n in self.callers(name)]
+        models = [one for kind, one, _ in called if kind == "model"]
+        if name in models:
             return [name], []
-        found = {key for key in self.macros if self.macros[key]["path"].endswith(f"/{name}.sql")}
-        known: set[str] = set()
-        while found > known:
-            known = set(found)
-            found |= {k for k, m in self.macros.items() if known & set(m["depends_on"]["macros"])}
-        calling = [n for n in self.nodes if found & set(n["depends_on"].get("macros", ()))]
-        models = [node["name"] for node in calling if node["resource_type"] == "model"]
-        tests = [n for n in calling if n["resource_type"] == "test" and "test_metadata" not in n]
-        return models, [test["name"] for test in tests]
+        return models, [one for kind, one, generic in called if kind == "test" and not generic]
 
     def killed_by(self, mutant: Mutant) -> str:
         """What fails with a mutant: `unit`, `data` or `pytest`; nothing where it survives."""
@@ -255,11 +258,8 @@ class Trials:
     def pytest(self, called: str, naming: str) -> bool:
         """Whether tests pass: in modules that are called so, or whose text names something."""
         files = sorted((self.copy / "tests" / "python").glob("test_*.py"), key=os.path.getsize)
-        chosen = [
-            str(path)
-            for path in files
-            if re.fullmatch(called, path.name) or re.search(naming, path.read_text())
-        ]
+        texts = {str(path): path.read_text() for path in files}
+        chosen = [p for p in texts if re.search(f"/{called}$", p) or re.search(naming, texts[p])]
         options = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider")
         return not chosen or self.run("python", "-m", "pytest", *options, *chosen)
 
@@ -274,14 +274,14 @@ def main() -> None:
     parser.add_argument("--project", type=Path, default=PROJECT)
     options = parser.parse_args()
     found = find_mutants(options.project, options.of, options.names)
-    if options.sample is not None and options.sample < len(found):
-        found = random.Random(options.seed).sample(found, options.sample)
     tried, killed = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     survivors = []
     with tempfile.TemporaryDirectory(prefix="casebook_mutants_") as folder:
         trials = Trials(options.project, Path(folder), options.pytest)
         if options.of == "sql" and found:
             trials.prepare()
+            found = [mutant for mutant in found if trials.callers(mutant.name)]
+        found = random.Random(options.seed).sample(found, min(len(found), options.sample or 10**9))
         for number, mutant in enumerate(found, 1):
             by = trials.killed_by(mutant)
             line = mutant.describe(options.project)
