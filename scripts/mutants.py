@@ -6,7 +6,7 @@ python scripts/mutants.py --sample 60                         # some of all mode
 
 Works in a copy of the project. A mutant of SQL is tried on the unit tests of its model, then on the
 data tests of the model and of what is built from it, over the sample; with `--pytest` also on the
-case's tests in Python. A mutant of Python is tried on the test modules that name its module.
+case's tests in Python. A mutant of Python is tried on the tests that name its module or room.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ class Trials:
     def _in_python(self, mutant: Mutant) -> Iterator[tuple[str, bool]]:
         *room, name = mutant.path.with_suffix("").parts[1:]
         named = rf"\b{'.'.join([*room, name])}\b|from {'.'.join(room)} import .*\b{name}\b"
-        yield "pytest", self.pytest(rf"test_.*{name}.*\.py", named)
+        yield "pytest", self.pytest(rf"test_.*({name}|{room[-1]}).*\.py", named)
 
     def pytest(self, called: str, naming: str) -> bool:
         """Whether tests pass: in modules that are called so, or whose text names something."""
