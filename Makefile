@@ -20,7 +20,7 @@ unexport DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_PROFILE
 
 .PHONY: help
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  RAW=<folder> LAKE=<folder> WAREHOUSE=<file>   what build, docs and serve work on"
 	@echo "  ARGS=<options> for build and serve, SCALE=<factor> for bench, UPGRADE=1 for lock"
@@ -169,6 +169,13 @@ test: .venv/.dev ## every check; works in a fresh clone
 	@$(MAKE) --no-print-directory -j 2 environments lint empty
 	@echo "== pytest"
 	@PATH="$$(pwd)/.venv/bin:$$PATH" .venv/bin/python -m pytest --numprocesses auto --dist worksteal
+
+.PHONY: coverage
+coverage: .venv/.dev ## run the tests, and print which branches of Python no test takes
+	@rm -rf target/coverage && mkdir -p target/coverage
+	@export PATH="$$(pwd)/.venv/bin:$$PATH" COVERAGE_FILE="$$(pwd)/target/coverage/data"; \
+	    coverage run -m pytest --numprocesses auto --dist worksteal && \
+	    coverage combine --quiet && coverage report --skip-covered --show-missing
 
 # Every model, unit test and data test, and what they are made of. Of the sample pytest builds them.
 .PHONY: empty
