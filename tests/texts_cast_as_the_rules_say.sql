@@ -65,6 +65,14 @@ booleans (text, expected) as (
     values
     ('True', true), (' y ', true), ('1', true), ('f', false), ('NO', false), ('0', false),
     ('2', null), ('tru', null), ('', null)
+),
+
+-- Decimals in JSON become texts, with all their digits.
+numbers (text, expected) as (
+    values
+    ('{"p":0.50}', '{"p":"0.50"}'), ('{"p" : -19.09 , "q":1.5}', '{"p" : "-19.09" , "q":1.5}'),
+    ('[{"p":1.0},{"p":90.5}]', '[{"p":"1.0"},{"p":"90.5"}]'), ('{"p":7}', '{"p":7}'),
+    ('{"q":"p:1.5,"}', '{"q":"p:1.5,"}')
 )
 
 select
@@ -108,3 +116,9 @@ select
     text
 from booleans
 where {{ cast_boolean('text') }} is distinct from expected
+union all
+select
+    'number in JSON' as type,
+    text
+from numbers
+where {{ text_numbers('text', 'p') }} is distinct from expected
