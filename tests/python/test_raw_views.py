@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -46,11 +47,15 @@ SOLD = ({"item": "pen", "price": "2"}, {"item": "pen", "price": "2"})
 
 
 def test_folder_values_are_columns_of_the_raw_view(shop: Workbench) -> None:
-    deliver(shop, "north & south/2024/deep/a.jsonl", {"item": "pen"})
+    path = deliver(shop, "north & south/2024/deep/a.jsonl", {"item": "pen"})
     shop.casebook("build", *UNTESTED)
     assert shop.query(
         "select item, _path_region, _path_year, _source_file, _source_record from raw_shop.sales"
     ) == [("pen", "north & south", "2024", "shop/sales/north & south/2024/deep/a.jsonl", 1)]
+    assert shop.query(
+        "select _file_hash, _loaded_at = (select loaded_at from audit.loaded_files)"
+        " from raw_shop.sales"
+    ) == [(hashlib.sha256(path.read_bytes()).hexdigest(), True)]
 
 
 def test_a_file_in_too_few_folders_is_refused(shop: Workbench) -> None:
