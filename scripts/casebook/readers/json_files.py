@@ -64,7 +64,10 @@ def read_elements(raw: Raw, workspace: Workspace, *, is_array: bool) -> Reading:
     spool = Spool(workspace.folder / "records.rows", is_numbered=True)
     with source.open() as text:
         for run in runs(text, raw.table.records_at):
-            spool.add_numbered(*run)
+            if len(run.raws) > 1:
+                spool.add_plain(run.number, run.lines, run.raws)
+            else:
+                spool.add(run.raws[0], run.code, run.message, 1, (run.number, run.lines[0]))
     return land_rows(raw.table, workspace, spool, is_exact=source.counter().is_exact)
 
 

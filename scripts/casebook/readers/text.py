@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _READ_BY_DUCKDB = (None, "gzip", "zstd")
 _WRAP, _MARK, _BETWEEN = b"\x02", b"\x03", b"\x1f"
 _odd = re.compile(rb"[\x02\x03\x1f\n\r\x80-\xff]").search
-_marked = re.compile(rb"[\x02\x03\x1f]").search
+_marked = re.compile(rb"[\x02\x03\x1f\r]").search
 _LINE_LIMIT = 2 << 20
 LARGEST_GROUP, _SMALLEST_GROUP, _GROUP_BYTES = 122_880, 2048, 32 << 20
 
@@ -88,35 +88,25 @@ class Spool:
     def add_lines(self, lines: bytes) -> int:
         """Add lines that each end in a line feed, as a row each; returns how many."""
         before = self.count
-        is_plain = not any(mark in lines for mark in (_WRAP, _MARK, _BETWEEN, b"\r"))
-        if is_plain and is_utf8(lines):
-            self._file.write(lines)
+        if not _marked(lines) and is_utf8(lines):
+            self._size += self._file.write(lines)
             self.count += lines.count(b"\n")
-            self._size += len(lines)
             self._longest = max(self._longest, len(lines))
         else:
             for line in lines[:-1].split(b"\n"):
                 self.add(line)
         return self.count - before
 
-    def add_numbered(
-        self,
-        number: int,
-        lines: Sequence[int],
-        raws: Sequence[bytes],
-        code: str | None = None,
-        message: str = "",
-    ) -> None:
-        """Add records in one line each, with their first lines, numbered from one on; see `add`."""
-        numbered = zip(count(number), lines, raws)
-        if len(raws) == 1 or _marked(whole := b"".join(raws)) or not is_utf8(whole):
+    def add_plain(self, number: int, lines: Sequence[int], raws: Sequence[bytes]) -> None:
+        """Add records in one line each, numbered from one on, with their first lines."""
+        numbered, whole = zip(count(number), lines, raws), b"".join(raws)
+        if _marked(whole) or not is_utf8(whole):
             for n, line, raw in numbered:
-                self.add(raw, code, message, 1, (n, line))
+                self.add(raw, number=(n, line))
             return
         rows = [b"%d\x1f%d\x1f%b\n" % row for row in numbered]
         self._size += self._file.write(b"".join(rows))
-        self._longest = max(self._longest, *map(len, rows))
-        self.count += len(rows)
+        self._longest, self.count = max(self._longest, *map(len, rows)), self.count + len(rows)
 
     def add(
         self,
@@ -194,8 +184,7 @@ class Spool:
             f" (format parquet, row_group_size {self.row_group}, dictionary_size_limit 0)"
         ).fetchone()
         if written != (self.count,):
-            found = written and written[0]
-            raise Refused(f"{self.count} rows were counted, but DuckDB found {found}")
+            raise Refused(f"{self.count} rows were counted; DuckDB found {written and written[0]}")
         if self.is_numbered:
             return f"read_parquet({path})"
         others = f"select count(*) from read_parquet({path}) where not kept"
@@ -257,8 +246,7 @@ def spool_records(
             if piece.lines:
                 spool.add(piece.raw, piece.code, piece.message, piece.lines)
             lines += piece.lines or spool.add_lines(piece.raw)
-    counted = source.counter().lines(line_end)
-    if lines != counted:
+    if lines != (counted := source.counter().lines(line_end)):
         raise Refused(f"{counted} lines were counted, but the records found have {lines}")
     return spool
 
