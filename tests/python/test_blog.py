@@ -232,7 +232,7 @@ MIXES = st.lists(
 
 
 @settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 @given(files=MIXES, order=st.randoms(use_true_random=False))
 def test_random_mixes_always_balance(files: list[list[str]], order: random.Random) -> None:

@@ -99,10 +99,9 @@ class History:
     def __post_init__(self) -> None:
         self.spark = self.bench.root / "spark"
 
-    def build(self, *options: str, on_duckdb: bool = True) -> State:
+    def build(self, *options: str) -> State:
         select = ("--select", *MODELS, *options)
-        if on_duckdb:
-            self.bench.casebook("build", *select)
+        self.bench.casebook("build", *select)
         said = self.bench.casebook("build", "--target", "spark", *select)
         tables = {name: (self._on_duckdb(name), self._on_spark(name)) for name in TABLES}
         files = {
@@ -242,8 +241,9 @@ def test_the_catalog_lists_what_the_folders_hold(story: Story) -> None:
 
 @needs_spark
 def test_a_full_refresh_gives_the_same(story: Story) -> None:
-    anew = story.history.build("--full-refresh", *UNTESTED, on_duckdb=False)
-    for name, (_, on_spark) in anew.tables.items():
+    anew = story.history.build("--full-refresh", *UNTESTED)
+    for name, (on_duckdb, on_spark) in anew.tables.items():
         assert on_spark == story.third.tables[name][1], name
+        assert on_duckdb == on_spark, name
     assert anew.partitions("votes") == story.third.partitions("votes")
     assert anew.written(story.third, "votes") == anew.partitions("votes")

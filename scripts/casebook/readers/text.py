@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _READ_BY_DUCKDB = (None, "gzip", "zstd")
 _WRAP, _MARK, _BETWEEN = b"\x02", b"\x03", b"\x1f"
 _odd = re.compile(rb"[\x02\x03\x1f\n\r\x80-\xff]").search
-_marked = re.compile(rb"[\x02\x03\x1f\r]").search
+_MARKS = (_WRAP, _MARK, _BETWEEN, b"\r")
 _LINE_LIMIT = 2 << 20
 LARGEST_GROUP, _SMALLEST_GROUP, _GROUP_BYTES = 122_880, 2048, 32 << 20
 
@@ -88,7 +88,7 @@ class Spool:
     def add_lines(self, lines: bytes) -> int:
         """Add lines that each end in a line feed, as a row each; returns how many."""
         before = self.count
-        if not _marked(lines) and is_utf8(lines):
+        if not any(mark in lines for mark in _MARKS) and is_utf8(lines):
             self._size += self._file.write(lines)
             self.count += lines.count(b"\n")
             self._longest = max(self._longest, len(lines))
@@ -100,7 +100,7 @@ class Spool:
     def add_plain(self, number: int, lines: Sequence[int], raws: Sequence[bytes]) -> None:
         """Add records in one line each, numbered from one on, with their first lines."""
         numbered, whole = zip(count(number), lines, raws), b"".join(raws)
-        if _marked(whole) or not is_utf8(whole):
+        if any(mark in whole for mark in _MARKS) or not is_utf8(whole):
             for n, line, raw in numbered:
                 self.add(raw, number=(n, line))
             return
