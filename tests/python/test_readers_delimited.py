@@ -847,3 +847,14 @@ def test_the_count_does_not_depend_on_the_pieces(text: bytes, cuts: list[int]) -
         counted = whole.finish()
         assert counted.ends == outside.count(b"\n")
         assert counted.delimiters[","] == outside.count(b",")
+
+
+def test_what_is_repeated_without_a_way_back_has_an_empty_alternative() -> None:
+    # Before Python 3.11.5 such a repeat ends where its last try failed, not where it began.
+    package = Path(split_module.__file__).parents[1]
+    repeated = re.compile(r"(.)\)(?:[*+?]|\{[0-9,]+\})\+")
+    before = [
+        found[1] for path in package.rglob("*.py") for found in repeated.finditer(path.read_text())
+    ]
+    assert len(before) > 5
+    assert set(before) == {"|"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -412,7 +413,9 @@ def is_good(line: bytes) -> bool:
 )
 def test_any_mix_of_good_and_bad_lines_balances(content: list[bytes]) -> None:
     text = lines(*content)
-    records = [line for line in text.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
+    # A carriage return beside a line feed is never part of a record (docs/loading.md).
+    split = re.sub(rb"\r*\n\r*", b"\n", text.removeprefix(b"\xef\xbb\xbf")).split(b"\n")
+    records = [line for line in split if line.strip()]
     good = [(n, line) for n, line in enumerate(records, 1) if is_good(line)]
     with TemporaryDirectory() as folder:
         shop = Workshop(Path(folder))
@@ -429,7 +432,7 @@ def test_any_mix_of_good_and_bad_lines_balances(content: list[bytes]) -> None:
             range(1, len(records) + 1)
         )
         assert {n for n, _ in good} == {row[0] for row in landed}
-        assert [row[4] for row in bad] == [records[row[0] - 1].rstrip(b"\r") for row in bad]
+        assert [row[4] for row in bad] == [records[row[0] - 1] for row in bad]
 
 
 ONE_COLUMN = """

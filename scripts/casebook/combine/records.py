@@ -32,14 +32,14 @@ from casebook.readers.split import SMALL_BLOCK, Splitter
 
 FIRST_ROWS, FIRST_BYTES = 1000, 1 << 20
 _BATCH = 500
-_NUMBER = r"[ \t]*+-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+[ \t]*+"
+_NUMBER = r"[ \t]*+-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++|)(?:[eE][+-]?+[0-9]++|)[ \t]*+"
 _is_number = re.compile(_NUMBER).fullmatch
 # Stands between values, and for a carriage return, which `csv` does not take; no text has it.
 _MARK = "\ud80d"
 _check_numbers = msgspec.json.Decoder(list[float]).decode
 _escaped = re.compile(r'[\x00-\x1f"\\]').search
 _LENIENT = re.compile(
-    rb'("(?:[^"\\]|\\.)*+")|,(?=\s*[\]}])|(-?\b(?:nan|inf(?:inity)?)\b)', re.IGNORECASE
+    rb'("(?:[^"\\]|\\.|)*+")|,(?=\s*[\]}])|(-?\b(?:nan|inf(?:inity)?)\b)', re.IGNORECASE
 )
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 csv.field_size_limit(MAX_RECORD_BYTES)

@@ -146,7 +146,7 @@ def _find_header(head: bytes, table: Table | None, skip_lines: int) -> Header | 
 
 def _find_line_end(head: bytes) -> str:
     """What ends a text's lines: CR where it comes first outside quotes without LF, else LF."""
-    outside = re.compile(rb'(?:(?<![^,;\t|])"(?:[^"]|"")*+"|[^\r\n])*+').match(head)
+    outside = re.compile(rb'(?:(?<![^,;\t|])"(?:[^"]|""|)*+"|[^\r\n]|)*+').match(head)
     at = outside.end() if outside else 0
     rest = head[at:].lstrip(b"\r")
     return "\r" if head[at : at + 1] == b"\r" and not rest.startswith(b"\n") else "\n"

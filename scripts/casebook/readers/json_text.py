@@ -12,24 +12,24 @@ from casebook.readers.base import MAX_RECORD_BYTES, too_long
 BLOCK = 1 << 20
 BLANKS, BROKEN = b" \t\r\n", -1
 _LARGEST_BLOCK, LOOKED_AT, _AHEAD = 16 << 20, 1 << 20, 64 << 10
-STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
+STRING = rb'"(?:[^"\\\n]++|\\.|)*+"'
 
 
 def _nested(depth: int) -> bytes:
     """A pattern for an object or an array with brackets in it to a depth."""
     inner = rb"|" + _nested(depth - 1) if depth else b""
-    inside = rb'(?:[^"{}\[\]]++|%b%b)*+' % (STRING, inner)
+    inside = rb'(?:[^"{}\[\]]++|%b%b|)*+' % (STRING, inner)
     return rb"\{%b\}|\[%b\]" % (inside, inside)
 
 
 _VALUE = _nested(4)
 OBJECT = re.compile(rb"(?=\{)(?:%b)" % _VALUE)
-_ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b|%b)*+)(?=[,\]])' % (STRING, _VALUE))
+_ELEMENT = re.compile(rb'((?:[^"{}\[\],]++|%b|%b|)*+)(?=[,\]])' % (STRING, _VALUE))
 # In one line, without brackets or backslashes in it, with a comma behind it: where its quotes are
 # even, it ends there, whatever follows. And many of those.
 _PLAIN = rb"\{[^{}\[\]\r\n\\]*+\}"
 _BETWEEN = rb"[ \t]*+,[ \t\r\n]*+"
-PLAIN_ELEMENTS = re.compile(rb"(?:%b%b){1,200}+" % (_PLAIN, _BETWEEN))
+PLAIN_ELEMENTS = re.compile(rb"%b%b(?:%b%b|){0,199}+" % (2 * (_PLAIN, _BETWEEN)))
 BETWEEN_PLAIN = re.compile(rb"\}(%b)\{" % _BETWEEN)
 _NOT_BLANK = re.compile(rb"[^ \t\r\n]")
 TOKEN = re.compile(rb'%b|[{}\[\],"]' % STRING)

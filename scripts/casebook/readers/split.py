@@ -56,12 +56,13 @@ class Splitter:
         self._end = re.compile(ends)
         self._quote = b'"' if delimiter else None
         mark = re.escape((delimiter or ",").encode())
-        self._quoted = re.compile(rb'"(?:[^"]++|"")*+"')
+        # Python before 3.11.5 goes wrong where a repeat's last try fails: an empty one never does.
+        self._quoted = re.compile(rb'"(?:[^"]++|""|)*+"')
         field = rb'(?:%b|(?!")[^%b%b]*+)' % (self._quoted.pattern, mark, stop)
         self._field = re.compile(rb"(%b)(?:%b|%b)" % (field, mark, end))
-        self._record = re.compile(rb"(?:%b%b)*+(?:%b%b())?" % (field, mark, field, end))
-        simple = rb'(?:"(?:[^"\r\n]++|"")*+"|(?!")[^%b%b]*+)' % (mark, stop)
-        self._run = re.compile(rb"(?:(?:%b%b)*+%b%b)*+" % (simple, mark, simple, ends))
+        self._record = re.compile(rb"(?:%b%b|)*+(?:%b%b())?" % (field, mark, field, end))
+        simple = rb'(?:"(?:[^"\r\n]++|""|)*+"|(?!")[^%b%b]*+)' % (mark, stop)
+        self._run = re.compile(rb"(?:(?:%b%b|)*+%b%b|)*+" % (simple, mark, simple, ends))
 
     def split(self, text: BinaryIO, block: int = BLOCK) -> Iterator[Piece]:
         """The pieces of a text, in order; Refused if a record is too long.
